@@ -1,0 +1,120 @@
+//! Cutting an aligned square out of a picture, the same way in the trainer and on the device.
+
+use crate::geometry::{Point, Similarity};
+
+/// An RGB picture: interleaved bytes, `width · height · 3` of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture<'a> {
+    rgb: &'a [u8],
+    width: usize,
+    height: usize,
+}
+
+/// What keeps a square from being cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CropError {
+    #[error("{bytes} bytes are not an RGB picture of {width}×{height}")]
+    Picture { bytes: usize, width: usize, height: usize },
+    #[error("{bytes} bytes do not hold a square of side {side} in RGB")]
+    Square { bytes: usize, side: usize },
+    #[error("the alignment shrinks the face to a spot")]
+    Alignment,
+}
+
+impl<'a> Picture<'a> {
+    pub fn new(rgb: &'a [u8], width: usize, height: usize) -> Result<Self, CropError> {
+        let fits = width > 0 && height > 0 && rgb.len() == width * height * 3;
+        if fits { Ok(Self { rgb, width, height }) } else { Err(CropError::Picture { bytes: rgb.len(), width, height }) }
+    }
+
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    pub const fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Bilinear sample at `p` (pixel centres at half-integers), channels in 0..255; the border reaches outwards for ever.
+    pub fn sample(&self, p: Point) -> [f32; 3] {
+        let x = (p.x - 0.5).clamp(0.0, (self.width - 1) as f32);
+        let y = (p.y - 0.5).clamp(0.0, (self.height - 1) as f32);
+        let (left, top) = (x as usize, y as usize);
+        let (right, bottom) = ((left + 1).min(self.width - 1), (top + 1).min(self.height - 1));
+        let (fx, fy) = (x - left as f32, y - top as f32);
+        let at = |x: usize, y: usize, channel: usize| f32::from(self.rgb[(y * self.width + x) * 3 + channel]);
+        core::array::from_fn(|channel| {
+            let upper = at(left, top, channel) * (1.0 - fx) + at(right, top, channel) * fx;
+            let lower = at(left, bottom, channel) * (1.0 - fx) + at(right, bottom, channel) * fx;
+            upper * (1.0 - fy) + lower * fy
+        })
+    }
+}
+
+/// Fills `square` (`side · side · 3` bytes) with the part of `picture` that `alignment` (picture pixels → crop units,
+/// see [`crate::align`]) puts into the unit square. Where the square is coarser than the picture, each of its pixels is
+/// the mean of a grid of samples about one picture pixel apart.
+pub fn cut(picture: &Picture, alignment: &Similarity, side: usize, square: &mut [u8]) -> Result<(), CropError> {
+    if side == 0 || square.len() != side * side * 3 {
+        return Err(CropError::Square { bytes: square.len(), side });
+    }
+    let to_picture = alignment.inverse().ok_or(CropError::Alignment)?;
+    let step = 1.0 / side as f32;
+    let grid = (libm::ceilf(to_picture.scale() * step - 0.01) as usize).clamp(1, MAX_GRID);
+    let share = 1.0 / (grid * grid) as f32;
+    for (i, pixel) in square.chunks_exact_mut(3).enumerate() {
+        let (column, row) = ((i % side) as f32, (i / side) as f32);
+        let mut sum = [0.0; 3];
+        for k in 0..grid * grid {
+            let offset = |n: usize| (n as f32 + 0.5) / grid as f32;
+            let at = Point::new((column + offset(k % grid)) * step, (row + offset(k / grid)) * step);
+            let colour = picture.sample(to_picture.apply(at));
+            for (sum, value) in sum.iter_mut().zip(colour) {
+                *sum += value;
+            }
+        }
+        for (byte, sum) in pixel.iter_mut().zip(sum) {
+            *byte = libm::roundf(sum * share) as u8;
+        }
+    }
+    Ok(())
+}
+
+/// Finer grids than this cost more than they show.
+const MAX_GRID: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(width: usize, height: usize) -> Vec<u8> {
+        (0..width * height).flat_map(|i| [(i % width) as u8, (i / width) as u8, 7]).collect()
+    }
+
+    #[test]
+    fn a_crop_at_the_pictures_own_scale_is_the_picture() {
+        let rgb = ramp(32, 32);
+        let picture = Picture::new(&rgb, 32, 32).unwrap();
+        let mut square = vec![0; rgb.len()];
+        cut(&picture, &Similarity::scaling(1.0 / 32.0), 32, &mut square).unwrap();
+        assert_eq!(square, rgb);
+    }
+
+    #[test]
+    fn shrinking_averages() {
+        let rgb: Vec<u8> = (0..64).flat_map(|i| if (i % 8 + i / 8) % 2 == 0 { [0; 3] } else { [200; 3] }).collect();
+        let picture = Picture::new(&rgb, 8, 8).unwrap();
+        let mut square = vec![0; 4 * 4 * 3];
+        cut(&picture, &Similarity::scaling(1.0 / 8.0), 4, &mut square).unwrap();
+        assert!(square.iter().all(|&v| v == 100), "{square:?}");
+    }
+
+    #[test]
+    fn impossible_sizes_are_refused() {
+        assert!(Picture::new(&[0; 5], 1, 2).is_err());
+        assert!(Picture::new(&[], 0, 0).is_err());
+        let picture = Picture::new(&[0; 3], 1, 1).unwrap();
+        assert!(cut(&picture, &Similarity::IDENTITY, 2, &mut [0; 3]).is_err());
+        assert!(cut(&picture, &Similarity::scaling(0.0), 1, &mut [0; 3]).is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! From a folder of faces to a quantized, verified generator, in the order of the data's walk:
+//! [`data`] → [`nets`] → [`train`] (helped by [`prior`]) → [`export`] → [`inspect`] and the report.
+//! [`landmarks`] trains the little net that finds the points of a face, for the trainer and the device alike.
+
+pub mod data;
+pub mod export;
+pub mod inspect;
+pub mod landmarks;
+pub mod nets;
+pub mod prior;
+pub mod recipe;
+pub mod train;

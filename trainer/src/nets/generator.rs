@@ -1,0 +1,313 @@
+//! The generator: encoder, age vector joined to its features, residual blocks, decoder (paper, section 3.2 and figure 2).
+//!
+//! A face `[N, 3, S, S]` and a condition `[N, 6]` come in; an [`Output`] goes out. The walk is cut into [`Stage`]s, so that
+//! the middle layers can be taken out, shown, and steered (paper, section 3.3).
+
+use super::layers::{Conv, Padding, Precision, TransposedConv, instance_norm};
+use serde::{Deserialize, Serialize};
+use shared::decade;
+use tch::nn::{Init, Path};
+use tch::{Kind, Tensor};
+
+/// Everything that shapes a generator.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorConfig {
+    /// Side S of the picture in pixels, a multiple of 4.
+    pub size: i64,
+    /// Channels of the first layer; the paper's is 64.
+    pub width: i64,
+    /// Residual blocks: the paper has 6 at 128×128 and 9 at 256×256.
+    pub blocks: usize,
+    pub head: Head,
+    pub condition: ConditionMode,
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+/// What the last layer draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Head {
+    /// A new picture (the paper's).
+    Rgb,
+    /// A change of the picture and a mask for it: sharpness and background stay the camera's.
+    Edit,
+}
+
+/// How the age vector enters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConditionMode {
+    /// Joined to the encoder's features only (the paper's).
+    Join,
+    /// Joined, and a scale and shift a channel after each later norm (FiLM, Perez et al. 2018).
+    Film,
+}
+
+/// A place in the walk through the generator, from the first convolution to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Stem,
+    Down(usize),
+    Join,
+    Block(usize),
+    Up(usize),
+    Head,
+}
+
+impl Stage {
+    /// A name for files, features and ONNX outputs: `stem`, `down1`, `join`, `block3`, `up2`, `head`.
+    pub fn name(self) -> String {
+        match self {
+            Self::Stem => "stem".into(),
+            Self::Down(n) => format!("down{}", n + 1),
+            Self::Join => "join".into(),
+            Self::Block(n) => format!("block{}", n + 1),
+            Self::Up(n) => format!("up{}", n + 1),
+            Self::Head => "head".into(),
+        }
+    }
+}
+
+/// What a generator gives.
+#[derive(Debug)]
+pub struct Output {
+    /// The aged face, `[N, 3, S, S]` in −1..1.
+    pub aged: Tensor,
+    /// What the head `edit` changes: delta `[N, 3, S, S]` in −1..1 and mask `[N, 1, S, S]` in 0..1.
+    pub edit: Option<(Tensor, Tensor)>,
+}
+
+/// c7s1-w, d2w, d4w, join, R4w × blocks, u2w, uw, c7s1-3 (paper's notation, w = 64 there).
+#[derive(Debug)]
+pub struct Generator {
+    pub config: GeneratorConfig,
+    pub stem: Conv,
+    pub downs: [Conv; 2],
+    pub join: Join,
+    pub blocks: Vec<ResidualBlock>,
+    pub ups: [TransposedConv; 2],
+    pub up_films: [Option<Film>; 2],
+    pub head: Conv,
+}
+
+/// A norm-free 1×1 convolution with ReLU over features and age planes. Right after a concatenation, instance norm would
+/// subtract the constant planes again and the age would have no effect; written as the sum of two 1×1 convolutions, which
+/// is the same function and what tract can load.
+#[derive(Debug)]
+pub struct Join {
+    pub features: Conv,
+    /// `[4w, 6, 1, 1]`: the columns of the joint convolution that meet the age planes.
+    pub age: Tensor,
+}
+
+/// conv 3×3, norm, ReLU, conv 3×3, norm, plus the input.
+#[derive(Debug)]
+pub struct ResidualBlock {
+    pub first: Conv,
+    pub second: Conv,
+    pub film: Option<Film>,
+}
+
+/// `y · (1 + scale(age)) + shift(age)`, a channel.
+#[derive(Debug)]
+pub struct Film {
+    /// `[6, C]`
+    pub scale: Tensor,
+    /// `[6, C]`
+    pub shift: Tensor,
+}
+
+impl Film {
+    fn new(path: Path, channels: i64) -> Self {
+        let init = Init::Randn { mean: 0.0, stdev: 0.1 };
+        let shape = [decade::COUNT as i64, channels];
+        Self { scale: path.var("scale", &shape, init), shift: path.var("shift", &shape, init) }
+    }
+
+    fn forward(&self, x: &Tensor, age: &Tensor) -> Tensor {
+        let planes = |table: &Tensor| age.matmul(table).unsqueeze(-1).unsqueeze(-1);
+        x * (planes(&self.scale) + 1.0) + planes(&self.shift)
+    }
+}
+
+impl Generator {
+    pub fn new(path: &Path, config: GeneratorConfig) -> Self {
+        let w = config.width;
+        let precision = config.precision;
+        let film = |path: Path, channels| (config.condition == ConditionMode::Film).then(|| Film::new(path, channels));
+        let conv = |name: &str, channels, kernel, stride, padding| {
+            Conv::new(path / name, channels, kernel, stride, padding, precision)
+        };
+        let block = |i: usize| {
+            let path = path / "block" / (i + 1);
+            let half = |name: &str| Conv::new(&path / name, (4 * w, 4 * w), 3, 1, Padding::Reflect(1), precision);
+            ResidualBlock { first: half("first"), second: half("second"), film: film(&path / "film", 4 * w) }
+        };
+        let outputs = match config.head {
+            Head::Rgb => 3,
+            Head::Edit => 4,
+        };
+        let age_init = Init::Randn { mean: 0.0, stdev: AGE_SPREAD };
+        Self {
+            config,
+            stem: conv("stem", (3, w), 7, 1, Padding::Reflect(3)),
+            downs: [
+                conv("down1", (w, 2 * w), 3, 2, Padding::Zeros(1)),
+                conv("down2", (2 * w, 4 * w), 3, 2, Padding::Zeros(1)),
+            ],
+            join: Join {
+                features: Join::features(path / "join", 4 * w, precision),
+                age: (path / "join").var("age", &[4 * w, decade::COUNT as i64, 1, 1], age_init),
+            },
+            blocks: (0..config.blocks).map(block).collect(),
+            ups: [
+                TransposedConv::new(path / "up1", 4 * w, 2 * w, precision),
+                TransposedConv::new(path / "up2", 2 * w, w, precision),
+            ],
+            up_films: [film(path / "up1" / "film", 2 * w), film(path / "up2" / "film", w)],
+            head: conv("head", (w, outputs), 7, 1, Padding::Reflect(3)),
+        }
+    }
+
+    /// All stages in order.
+    pub fn stages(&self) -> Vec<Stage> {
+        let blocks = (0..self.blocks.len()).map(Stage::Block);
+        [Stage::Stem, Stage::Down(0), Stage::Down(1), Stage::Join]
+            .into_iter()
+            .chain(blocks)
+            .chain([Stage::Up(0), Stage::Up(1), Stage::Head])
+            .collect()
+    }
+
+    /// G(x, c): face `[N, 3, S, S]` in −1..1, condition `[N, 6]`.
+    pub fn forward(&self, face: &Tensor, age: &Tensor) -> Output {
+        let drawn = self.stages().into_iter().fold(face.shallow_clone(), |x, stage| self.step(stage, &x, age));
+        self.finish(&drawn, face)
+    }
+
+    /// Features `[N, C, H, W]` after `stage`.
+    pub fn features(&self, face: &Tensor, age: &Tensor, stage: Stage) -> Tensor {
+        let mut x = face.shallow_clone();
+        for each in self.stages() {
+            x = self.step(each, &x, age);
+            if each == stage {
+                break;
+            }
+        }
+        x
+    }
+
+    /// The rest of the walk from features taken (and perhaps moved) after `stage`.
+    pub fn resume(&self, features: &Tensor, face: &Tensor, age: &Tensor, stage: Stage) -> Output {
+        let rest = self.stages().into_iter().skip_while(|&each| each != stage).skip(1);
+        let drawn = rest.fold(features.shallow_clone(), |x, each| self.step(each, &x, age));
+        self.finish(&drawn, face)
+    }
+
+    fn step(&self, stage: Stage, x: &Tensor, age: &Tensor) -> Tensor {
+        match stage {
+            Stage::Stem => instance_norm(&self.stem.forward(x)).relu(),
+            Stage::Down(n) => instance_norm(&self.downs[n].forward(x)).relu(),
+            Stage::Join => self.join.forward(x, age),
+            Stage::Block(n) => self.blocks[n].forward(x, age),
+            Stage::Up(n) => {
+                let y = instance_norm(&self.ups[n].forward(x));
+                self.up_films[n].as_ref().map_or_else(|| y.relu(), |film| film.forward(&y, age).relu())
+            }
+            Stage::Head => self.head.forward(x).to_kind(Kind::Float),
+        }
+    }
+
+    fn finish(&self, drawn: &Tensor, face: &Tensor) -> Output {
+        match self.config.head {
+            Head::Rgb => Output { aged: drawn.tanh(), edit: None },
+            Head::Edit => {
+                let (delta, mask) = (drawn.narrow(1, 0, 3).tanh(), drawn.narrow(1, 3, 1).sigmoid());
+                Output { aged: (face + &delta * &mask).clamp(-1.0, 1.0), edit: Some((delta, mask)) }
+            }
+        }
+    }
+}
+
+/// Spread of the age columns: larger than the features', since six planes stand against 4w feature channels.
+const AGE_SPREAD: f64 = 0.1;
+
+impl Join {
+    fn features(path: Path, channels: i64, precision: Precision) -> Conv {
+        let mut conv = Conv::new(path, (channels, channels), 1, 1, Padding::Zeros(0), precision);
+        // Starts close to the identity, so that the features pass and the encoder learns from the first step.
+        tch::no_grad(|| {
+            let identity = Tensor::eye(channels, (Kind::Float, conv.weight.device()));
+            let start = &conv.weight + identity.view([channels, channels, 1, 1]);
+            conv.weight.copy_(&start);
+        });
+        conv
+    }
+
+    fn forward(&self, x: &Tensor, age: &Tensor) -> Tensor {
+        let planes = age.unsqueeze(-1).unsqueeze(-1);
+        let shift = planes.conv2d(&self.age, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1);
+        (self.features.forward(x).to_kind(Kind::Float) + shift).relu()
+    }
+}
+
+impl ResidualBlock {
+    fn forward(&self, x: &Tensor, age: &Tensor) -> Tensor {
+        let y = instance_norm(&self.first.forward(x)).relu();
+        let y = instance_norm(&self.second.forward(&y));
+        x + self.film.as_ref().map_or_else(|| y.shallow_clone(), |film| film.forward(&y, age))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, nn};
+
+    fn generator(head: Head, condition: ConditionMode) -> Generator {
+        tch::manual_seed(7);
+        let store = nn::VarStore::new(Device::Cpu);
+        let config = GeneratorConfig { size: 32, width: 8, blocks: 3, head, condition, precision: Precision::F32 };
+        Generator::new(&store.root(), config)
+    }
+
+    fn decade(index: i64) -> Tensor {
+        let age = Tensor::zeros([1, 6], (Kind::Float, Device::Cpu));
+        let _ = age.narrow(1, index, 1).fill_(1.0);
+        age
+    }
+
+    #[test]
+    fn every_decade_changes_the_picture_at_initialisation() {
+        for head in [Head::Rgb, Head::Edit] {
+            for condition in [ConditionMode::Join, ConditionMode::Film] {
+                let generator = generator(head, condition);
+                let face = Tensor::rand([1, 3, 32, 32], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
+                let aged: Vec<_> = (0..6).map(|d| generator.forward(&face, &decade(d)).aged).collect();
+                for (i, a) in aged.iter().enumerate() {
+                    for b in &aged[..i] {
+                        let inside = |t: &Tensor| t.narrow(2, 8, 16).narrow(3, 8, 16);
+                        let change = (inside(a) - inside(b)).abs().max().double_value(&[]);
+                        assert!(change > 1e-3, "{head:?} {condition:?}: {change}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_walk_can_be_cut_after_any_stage() {
+        let generator = generator(Head::Edit, ConditionMode::Film);
+        let face = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+        let age = Tensor::cat(&[decade(1), decade(4)], 0);
+        let whole = generator.forward(&face, &age).aged;
+        assert_eq!(whole.size(), [2, 3, 32, 32]);
+        for stage in generator.stages() {
+            let features = generator.features(&face, &age, stage);
+            let resumed = generator.resume(&features, &face, &age, stage).aged;
+            assert_eq!((&whole - resumed).abs().max().double_value(&[]), 0.0, "{}", stage.name());
+        }
+    }
+}

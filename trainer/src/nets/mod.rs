@@ -1,0 +1,12 @@
+//! The nets of the paper (section 3): a decade-conditioned generator and the discriminators that judge it.
+//!
+//! All nets are NCHW with values in −1..1, start from N(0, 0.02) weights as CycleGAN's own code does, and compute in
+//! [`Precision`]; master weights stay `f32`.
+
+mod discriminator;
+mod generator;
+mod layers;
+
+pub use discriminator::{Discriminator, DiscriminatorConfig};
+pub use generator::{ConditionMode, Generator, GeneratorConfig, Head, Output, Stage};
+pub use layers::{Conv, INSTANCE_NORM_EPSILON, Padding, Precision, TransposedConv, instance_norm};

@@ -1,0 +1,3 @@
+//! The training loop: batches in, checkpoints out.
+
+pub mod optimizer;

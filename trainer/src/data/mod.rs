@@ -5,4 +5,5 @@ pub mod cache;
 pub mod label;
 pub mod record;
 pub mod summary;
+pub mod tensors;
 pub mod writer;

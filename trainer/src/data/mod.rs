@@ -4,5 +4,6 @@
 pub mod cache;
 pub mod label;
 pub mod record;
+pub mod sampler;
 pub mod summary;
 pub mod writer;

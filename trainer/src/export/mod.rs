@@ -1,1 +1,5 @@
-//! (being built)
+//! From a trained generator to a verified bundle: nets → ONNX graph (weights in int8) → bundle folder → comparison of every
+//! engine that may run it.
+
+pub mod onnx;
+pub mod operators;

@@ -1,13 +1,17 @@
 //! Trains the landmark net: grey crops with jitter go in, 68 points and "a face, placed as expected" come out.
 //!
-//! [`dataset`] → [`sample`] → [`net`] → [`training`].
+//! [`dataset`] → [`sample`] → [`net`] → [`training`] → [`export`].
 
 pub mod dataset;
+pub mod export;
 pub mod net;
 pub mod sample;
 pub mod training;
 
 use std::path::PathBuf;
+
+use edge::files::write_atomic;
+use shared::manifest::Quantization;
 
 /// What the command line says.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,6 +44,8 @@ pub fn run(args: &Args) -> Result<(), LandmarksError> {
     let mut run = training::Run::new(args.seed, &training::mean_points(&dataset.train)?);
     let plan = training::Plan { steps: args.steps, seed: args.seed, checkpoint: args.out.with_extension("checkpoint") };
     run.train(&dataset.train, &dataset.val, &plan)?;
+    let onnx = export::onnx(&run.net, Quantization::Int8Weights)?;
+    write_atomic(&args.out, &onnx).map_err(|error| LandmarksError::Write { path: args.out.clone(), error })?;
     println!("error on all of val: {:.2} %", 100.0 * run.error(&dataset.val, dataset.val.len())?);
     Ok(())
 }
@@ -51,6 +57,10 @@ pub enum LandmarksError {
     Dataset(#[from] dataset::DatasetError),
     #[error(transparent)]
     Training(#[from] training::TrainingError),
+    #[error(transparent)]
+    Export(#[from] crate::export::onnx::GraphError),
+    #[error("{path} cannot be written: {error}")]
+    Write { path: PathBuf, error: std::io::Error },
     #[error("the faces' points cannot be aligned: {0}")]
     Points(#[from] shared::geometry::FitError),
 }

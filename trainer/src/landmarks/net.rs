@@ -10,9 +10,8 @@ use tch::nn::{self, ModuleT};
 use tch::{Kind, Tensor};
 
 /// Input channels, output channels, stride of each 3×3 convolution (padding 1, batch norm, ReLU).
-const LAYERS: [(i64, i64, i64); 9] = [
+const LAYERS: [(i64, i64, i64); 8] = [
     (1, 16, 2),
-    (16, 16, 1),
     (16, 32, 2),
     (32, 32, 1),
     (32, 64, 2),
@@ -71,11 +70,13 @@ impl LandmarkNet {
 
     /// Points `[N, 136]` and logits `[N, 1]`.
     pub fn forward(&self, squares: &Tensor, train: bool) -> (Tensor, Tensor) {
-        let mut x = squares.shallow_clone();
-        for (conv, norm) in &self.layers {
-            x = norm.forward_t(&x.apply(conv), train).relu();
+        let bf16 = std::env::var("BF16").is_ok();
+        let mut x = squares.to_kind(if train && bf16 { Kind::BFloat16 } else { Kind::Float });
+        for ((conv, norm), (_, _, stride)) in self.layers.iter().zip(LAYERS) {
+            let weight = conv.ws.to_kind(x.kind());
+            x = norm.forward_t(&x.conv2d(&weight, None::<&Tensor>, [stride; 2], [1; 2], [1; 2], 1), train).relu();
         }
-        let x = x.flatten(1, -1);
+        let x = x.flatten(1, -1).to_kind(Kind::Float);
         (x.apply(&self.points), x.apply(&self.score))
     }
 

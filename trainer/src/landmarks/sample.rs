@@ -101,7 +101,7 @@ impl<'a> Outside<'a> {
             0 => Self::Border,
             1 => Self::Reflection,
             2 => Self::Flat(rng.random()),
-            _ => Self::Other(other, rng.random_range(0..224), rng.random_range(0..224)),
+            _ => Self::Other(other, rng.random_range(0..112), rng.random_range(0..112)),
         }
     }
 
@@ -183,14 +183,14 @@ fn weather(square: &mut Vec<f32>, rng: &mut impl Rng) {
     let mean = square.iter().sum::<f32>() / square.len() as f32;
     let contrast = rng.random_range(-0.9f32..0.4).exp();
     let light = rng.random_range(-0.35..0.35);
-    let gamma = rng.random_range(-0.5f32..0.5).exp();
+    let bend = rng.random_range(-0.4f32..0.4);
     let (across, down) = (rng.random_range(-0.5..0.5), rng.random_range(-0.5..0.5));
     let noise = if rng.random_bool(0.5) { rng.random_range(0.0..0.12) } else { 0.0 };
     for (i, value) in square.iter_mut().enumerate() {
         let (x, y) = ((i % SIDE) as f32 / SIDE as f32 - 0.5, (i / SIDE) as f32 / SIDE as f32 - 0.5);
-        let bent = ((*value + 1.0) / 2.0).clamp(0.0, 1.0).powf(gamma) * 2.0 - 1.0;
+        let bent = *value + bend * (1.0 - *value * *value);
         let lit = (bent - mean) * contrast * (1.0 + across * x + down * y) + mean + light;
-        let grain = (rng.random::<f32>() + rng.random::<f32>() + rng.random::<f32>() - 1.5) * 2.0 * noise;
+        let grain = if noise > 0.0 { (rng.random::<f32>() + rng.random::<f32>() - 1.0) * 2.4 * noise } else { 0.0 };
         *value = (lit + grain).clamp(-1.0, 1.0);
     }
     if rng.random_bool(0.15) {

@@ -1,14 +1,16 @@
 use clap::Parser;
-
 #[derive(Parser)]
-enum Command {
-    /// Trains the landmark net
+enum Cli {
     Landmarks(trainer::landmarks::Args),
+    Prior(trainer::prior::sheet::Args),
+    Composites(trainer::prior::composite::Args),
 }
-
 fn main() -> anyhow::Result<()> {
-    match Command::parse() {
-        Command::Landmarks(args) => trainer::landmarks::run(&args)?,
+    trainer::memory::keep_freed_tensors();
+    match Cli::parse() {
+        Cli::Landmarks(a) => trainer::landmarks::run(&a)?,
+        Cli::Prior(a) => trainer::prior::sheet::run(&a)?,
+        Cli::Composites(a) => trainer::prior::composite::run(&a)?,
     }
     Ok(())
 }

@@ -1,7 +1,16 @@
 use clap::Parser;
-use trainer::cli::{self, Cli};
-
+#[derive(Parser)]
+enum Cli {
+    Landmarks(trainer::landmarks::Args),
+    Prior(trainer::prior::sheet::Args),
+    Composites(trainer::prior::composite::Args),
+}
 fn main() -> anyhow::Result<()> {
     trainer::memory::keep_freed_tensors();
-    cli::run(&Cli::parse())
+    match Cli::parse() {
+        Cli::Landmarks(a) => trainer::landmarks::run(&a)?,
+        Cli::Prior(a) => trainer::prior::sheet::run(&a)?,
+        Cli::Composites(a) => trainer::prior::composite::run(&a)?,
+    }
+    Ok(())
 }

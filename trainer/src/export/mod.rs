@@ -1,1 +1,11 @@
-//! (being built)
+//! From a trained generator to a verified bundle: nets → ONNX graph (weights in int8) → bundle folder → comparison of every
+//! engine that may run it.
+
+pub mod bundle;
+pub mod engine;
+pub mod generator;
+pub mod onnx;
+pub mod operators;
+#[cfg(test)]
+mod testing;
+pub mod verify;

@@ -7,7 +7,10 @@ pub mod bundle;
 pub mod compose;
 pub mod face;
 pub mod files;
+pub mod lettering;
 pub mod mask;
 pub mod photo;
+pub mod screen;
+pub mod synthetic;
 #[cfg(test)]
 mod testing;

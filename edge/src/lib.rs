@@ -4,13 +4,19 @@
 
 pub mod ager;
 pub mod bundle;
+pub mod clock;
 pub mod compose;
+pub mod demo;
 pub mod face;
 pub mod files;
+pub mod frames;
 pub mod lettering;
 pub mod mask;
 pub mod photo;
+pub mod portrait;
+pub mod scene;
 pub mod screen;
+pub mod strip;
 pub mod synthetic;
 #[cfg(test)]
 mod testing;

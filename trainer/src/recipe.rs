@@ -270,7 +270,9 @@ impl RawTraining {
         need((1..=100_000_000).contains(&count), "training.epochs or steps", count, "1 to 100000000")?;
         let (share, open) = (0.0..=1.0, 0.0..1.0);
         match self.optimizer {
-            Method::Sgd { momentum } => need(open.contains(&momentum), "training.optimizer.momentum", momentum, "0 to below 1")?,
+            Method::Sgd { momentum } => {
+                need(open.contains(&momentum), "training.optimizer.momentum", momentum, "0 to below 1")?
+            }
             Method::Adam { beta1, beta2 } => {
                 need(open.contains(&beta1), "training.optimizer.beta1", beta1, "0 to below 1")?;
                 need(open.contains(&beta2), "training.optimizer.beta2", beta2, "0 to below 1")?;
@@ -387,7 +389,9 @@ mod tests {
 
     #[test]
     fn wrong_types_and_words_are_syntax_errors() {
-        for (from, to) in [("batch = 4", "batch = -4"), ("\"edit\"", "\"magic\""), ("\"10s\"", "\"70s\""), ("[data]", "[data")] {
+        for (from, to) in
+            [("batch = 4", "batch = -4"), ("\"edit\"", "\"magic\""), ("\"10s\"", "\"70s\""), ("[data]", "[data")]
+        {
             assert!(matches!(smoke(from, to), Err(RecipeError::Syntax { .. })), "{to}");
         }
         assert!(matches!(Recipe::find("nonsense"), Err(RecipeError::Unknown { .. })));

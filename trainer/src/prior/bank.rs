@@ -149,7 +149,11 @@ impl Sums {
         });
         let all = Tensor::stack(&genders, 0);
         let weight = face / face.sum(Kind::Float);
-        let tone = (&all * weight.view([1, 1, 1, self.side, self.side])).sum_dim_intlist([3i64, 4].as_slice(), true, Kind::Float);
+        let tone = (&all * weight.view([1, 1, 1, self.side, self.side])).sum_dim_intlist(
+            [3i64, 4].as_slice(),
+            true,
+            Kind::Float,
+        );
         let shaped = (all - tone * 0.8) * face;
         // Teenagers' fringes would be painted on foreheads.
         let row = Tensor::arange(self.side, (Kind::Float, Device::Cpu)) / self.side as f64;
@@ -169,7 +173,8 @@ impl Sums {
         let means: Vec<Option<Tensor>> = (0..decade::COUNT).map(mean_of).collect();
         let present: Vec<Tensor> = means.iter().flatten().map(Tensor::shallow_clone).collect();
         let fallback = Tensor::stack(&present, 0).mean_dim([0i64].as_slice(), false, Kind::Float);
-        let filled: Vec<Tensor> = means.into_iter().map(|mean| mean.unwrap_or_else(|| fallback.shallow_clone())).collect();
+        let filled: Vec<Tensor> =
+            means.into_iter().map(|mean| mean.unwrap_or_else(|| fallback.shallow_clone())).collect();
         Tensor::stack(&filled, 0)
     }
 

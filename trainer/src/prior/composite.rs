@@ -27,7 +27,9 @@ pub struct Args {
 
 #[derive(Debug, thiserror::Error)]
 pub enum CompositeError {
-    #[error("only {found} faces of the {decade}, {gender:?}, {group}: expected at least {FEWEST}, or a person could be recognised")]
+    #[error(
+        "only {found} faces of the {decade}, {gender:?}, {group}: expected at least {FEWEST}, or a person could be recognised"
+    )]
     TooFew { found: usize, decade: Decade, gender: Gender, group: String },
     #[error(transparent)]
     Prior(#[from] PriorError),
@@ -54,7 +56,10 @@ const VISITORS: [(Gender, &str, Decade); 6] = [
 ];
 
 pub fn run(args: &Args) -> Result<(), CompositeError> {
-    let write_error = |path: &Path| { let path = path.to_owned(); move |source| CompositeError::Write { path, source } };
+    let write_error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CompositeError::Write { path, source }
+    };
     let cache = Cache::open(&args.cache).map_err(PriorError::from)?;
     std::fs::create_dir_all(&args.out).map_err(write_error(&args.out))?;
     for (number, (gender, group, decade)) in VISITORS.into_iter().enumerate() {

@@ -61,11 +61,13 @@ fn soften(mask: &Tensor, sigma: f64) -> Tensor {
 fn polygon(corners: &[Point], side: i64) -> Tensor {
     let inside = |x: f32, y: f32| {
         let edges = corners.iter().zip(corners.iter().cycle().skip(1));
-        let crossings = edges.filter(|(p, q)| (p.y > y) != (q.y > y) && x < p.x + (y - p.y) / (q.y - p.y) * (q.x - p.x));
+        let crossings =
+            edges.filter(|(p, q)| (p.y > y) != (q.y > y) && x < p.x + (y - p.y) / (q.y - p.y) * (q.x - p.x));
         crossings.count() % 2 == 1
     };
     let centre = |i: i64| (i as f32 + 0.5) / side as f32;
-    let values: Vec<f32> = (0..side * side).map(|i| f32::from(u8::from(inside(centre(i % side), centre(i / side))))).collect();
+    let values: Vec<f32> =
+        (0..side * side).map(|i| f32::from(u8::from(inside(centre(i % side), centre(i / side))))).collect();
     Tensor::from_slice(&values).view([1, 1, side, side]).to_kind(Kind::Float)
 }
 

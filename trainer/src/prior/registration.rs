@@ -80,7 +80,8 @@ fn spline_matrix(mean: &[Point; COUNT]) -> Tensor {
         .collect();
 
     let n = anchors.len() as i64;
-    let smoothing: Vec<f64> = (0..anchors.len()).map(|i| if i < COUNT { SMOOTHING } else { BORDER_SMOOTHING }).collect();
+    let smoothing: Vec<f64> =
+        (0..anchors.len()).map(|i| if i < COUNT { SMOOTHING } else { BORDER_SMOOTHING }).collect();
     let kernel = radial(&anchors, &anchors) + Tensor::from_slice(&smoothing).diag(0);
     let plane = affine(&anchors);
     let zeros = Tensor::zeros([3, 3], (Kind::Double, Device::Cpu));
@@ -148,7 +149,8 @@ pub mod tests {
         let registration = Registration::new(round_face());
         let wider = Landmarks(round_face().0.map(|p| Point::new(0.5 + (p.x - 0.5) * 1.08, p.y)));
         let flow = registration.flow(&[wider]);
-        let ramp = Tensor::linspace(0.0, 1.0, 64, (Kind::Float, Device::Cpu)).view([1, 1, 1, 64]).expand([1, 1, 64, 64], true);
+        let ramp =
+            Tensor::linspace(0.0, 1.0, 64, (Kind::Float, Device::Cpu)).view([1, 1, 1, 64]).expand([1, 1, 64, 64], true);
         let back = registration.to_face(&registration.to_mean(&ramp, &flow), &flow);
         assert!((ramp - back).abs().max().double_value(&[]) < 0.02);
     }

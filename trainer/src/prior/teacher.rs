@@ -9,7 +9,9 @@ use tch::{Device, Kind, Tensor, no_grad};
 /// Why no prior can be built.
 #[derive(Debug, thiserror::Error)]
 pub enum PriorError {
-    #[error("the cache holds no training faces of the {decade} for one of the genders; prepare more data or set the recipe's `prior` to 0")]
+    #[error(
+        "the cache holds no training faces of the {decade} for one of the genders; prepare more data or set the recipe's `prior` to 0"
+    )]
     EmptyDecade { decade: Decade },
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -60,7 +62,8 @@ impl Prior {
             let weights = weights(from, to, genders);
             let [n, _, side, _] = faces.size()[..] else { unreachable!("faces are [N, 3, S, S]") };
             let mixed = |bank: &Tensor| weights.matmul(&bank.reshape([12, -1])).view([n, 3, side, side]);
-            let wrinkles = wrinkle_weights(from, to, genders).matmul(&self.bank.wrinkles.view([2, -1])).view([n, 1, side, side]);
+            let wrinkles =
+                wrinkle_weights(from, to, genders).matmul(&self.bank.wrinkles.view([2, -1])).view([n, 1, side, side]);
             let maps = Tensor::cat(&[mixed(&self.bank.colour), mixed(&self.bank.gains), wrinkles], 1);
 
             let flow = self.bank.registration.flow(landmarks);

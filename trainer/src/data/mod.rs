@@ -15,4 +15,5 @@ pub mod sampler;
 mod sheet;
 pub mod skip;
 pub mod summary;
+pub mod tensors;
 pub mod writer;

@@ -37,6 +37,36 @@ pub enum BundleError {
     Io { folder: PathBuf, source: io::Error },
 }
 
+/// Why a bundle is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("cannot read {}: {source}", .path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error("hash")]
+    Hash,
+}
+
+/// A bundle.
+pub struct Bundle {
+    pub manifest: Manifest,
+    pub generator: Vec<u8>,
+}
+
+pub fn read(folder: &Path) -> Result<Bundle, ReadError> {
+    let get = |name: &str| {
+        let path = folder.join(name);
+        fs::read(&path).map_err(|source| ReadError::Io { path, source })
+    };
+    let manifest = Manifest::from_json(&get(FILE_NAME)?)?;
+    let generator = get(GENERATOR_FILE)?;
+    if manifest.file(GENERATOR_FILE).map(|f| f.sha256.clone()) != sha256(&generator).ok() {
+        return Err(ReadError::Hash);
+    }
+    Ok(Bundle { manifest, generator })
+}
+
 /// Where a generator comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
@@ -49,6 +79,21 @@ pub struct Origin {
     pub pictures: [u32; shared::decade::COUNT],
     pub licence: String,
     pub attribution: String,
+}
+
+impl Origin {
+    /// Seeded weights that have learned nothing.
+    pub fn untrained() -> Self {
+        Self {
+            name: "untrained".into(),
+            recipe: "none".into(),
+            seed: 0,
+            dataset: "none".into(),
+            pictures: [0; shared::decade::COUNT],
+            licence: "CC0 1.0".into(),
+            attribution: "untrained: random weights".into(),
+        }
+    }
 }
 
 /// All of a manifest except the measured quality, for the bytes of one graph.

@@ -19,8 +19,8 @@ pub type Outputs = Vec<(String, Vec<f32>)>;
 pub enum EngineError {
     #[error("tract: {0}")]
     Tract(String),
-    #[error("libtorch: {0}")]
-    Tch(#[from] tch::TchError),
+    #[error("onnxruntime: {0}")]
+    OnnxRuntime(String),
     #[error("the generator wants a face of {expected} values, not {found}")]
     Face { expected: usize, found: usize },
     #[error("the generator gives no output `{0}` of the size that its kind asks for")]
@@ -72,13 +72,14 @@ impl Engine for TchEngine<'_> {
         let face = Tensor::from_slice(face).view([1, 3, config.size, config.size]).to_device(device);
         let age = Tensor::from_slice(age.weights()).unsqueeze(0).to_device(device);
         tch::no_grad(|| {
-            let output = self.generator.forward(&face, &age);
+            let (walked, output) = self.generator.walk(&face, &age);
             let mut tensors = match (kind(config.head), output.edit) {
                 (Kind::Edit, Some((delta, mask))) => vec![("delta".to_owned(), delta), ("mask".to_owned(), mask)],
                 _ => vec![("aged".to_owned(), output.aged)],
             };
-            for &stage in &self.features {
-                tensors.push((stage.name(), self.generator.features(&face, &age, stage)));
+            for &asked in &self.features {
+                let found = walked.iter().find(|(stage, _)| *stage == asked);
+                tensors.extend(found.map(|(stage, features)| (stage.name(), features.shallow_clone())));
             }
             Ok(tensors.into_iter().map(|(name, tensor)| (name, super::operators::values(&tensor))).collect())
         })

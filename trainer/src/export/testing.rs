@@ -1,6 +1,6 @@
 //! What the tests of this folder share: a tiny seeded net, faces and conditions.
 
-use super::verify::synthetic_face;
+use super::faces;
 use crate::nets::{ConditionMode, Generator, GeneratorConfig, Head, Precision};
 use shared::{Condition, Decade};
 use tch::{Device, nn};
@@ -14,7 +14,7 @@ pub fn generator(head: Head, condition: ConditionMode) -> Generator {
 }
 
 pub fn face(size: usize) -> Vec<f32> {
-    synthetic_face(size, 11)
+    faces::synthetic(size, 11)
 }
 
 /// Each decade and one between two.

@@ -3,7 +3,9 @@
 
 pub mod cache;
 pub mod label;
+pub mod layouts;
 pub mod record;
 pub mod sampler;
+pub mod skip;
 pub mod summary;
 pub mod writer;

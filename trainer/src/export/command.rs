@@ -2,7 +2,7 @@
 
 use super::agreement::Agreement;
 use super::bundle::{self, BundleError, FAIRFACE_ATTRIBUTION, FAIRFACE_LICENCE, Origin};
-use super::engine::EngineError;
+use super::engine::{EngineError, MirrorEngine};
 use super::generator::{default_features, graph};
 use super::onnx::GraphError;
 use super::onnxruntime::Wanted;
@@ -31,10 +31,10 @@ pub struct Args {
     /// The bundle's name; the recipe's unless given
     #[arg(long)]
     pub name: Option<String>,
-    /// The licence of the weights; FairFace's unless given
+    /// The licence of the weights; told by the data unless given
     #[arg(long)]
     pub licence: Option<String>,
-    /// Whom the licence asks to name; FairFace's authors unless given
+    /// Whom the licence asks to name; told by the data unless given
     #[arg(long)]
     pub attribution: Option<String>,
 }
@@ -52,8 +52,6 @@ pub enum ExportError {
     Measure(#[from] VerifyError),
     #[error(transparent)]
     Engine(#[from] EngineError),
-    #[error("trained on `{0}`: name its terms with --licence and --attribution")]
-    Terms(String),
 }
 
 /// Exports; nothing is written unless the graph loads in tract and, with a cache, agrees with the float net.
@@ -63,7 +61,7 @@ pub fn run(args: &Args) -> Result<(), ExportError> {
     let quantization = if args.float { Quantization::None } else { Quantization::Int8Weights };
     let features = default_features(generator);
     let onnx = graph(generator, quantization, &features)?;
-    let mut manifest = bundle::manifest(&origin(args, &trained)?, &generator.config, quantization, &features, &onnx)?;
+    let mut manifest = bundle::manifest(&origin(args, &trained), &generator.config, quantization, &features, &onnx)?;
     if let Some(cache) = &args.cache {
         let faces = cache_faces(cache, args.faces, manifest.size as usize)?;
         let agreement = examine(&manifest, &onnx, Some(generator), &faces, &Wanted::Off)?;
@@ -71,7 +69,7 @@ pub fn run(args: &Args) -> Result<(), ExportError> {
         refuse_flaws(&agreement)?;
         bundle::add_measures(&mut manifest, &agreement.measures())?;
     } else {
-        super::engine::TractEngine::new(&onnx)?;
+        MirrorEngine::new(&manifest, &onnx)?;
     }
     bundle::write(&args.out, &manifest, &onnx)?;
     println!("{}: {} of {} KB", args.out.display(), manifest.name, onnx.len().div_ceil(1000));
@@ -83,21 +81,22 @@ fn refuse_flaws(agreement: &Agreement) -> Result<(), VerifyError> {
     if flaws.is_empty() { Ok(()) } else { Err(VerifyError::OutOfTolerance(flaws)) }
 }
 
-fn origin(args: &Args, trained: &Trained) -> Result<Origin, ExportError> {
+/// Where the run's weights come from. Who trains on other data than FairFace names its terms.
+fn origin(args: &Args, trained: &Trained) -> Origin {
     let recipe = &trained.recipe;
-    let fairface = trained.dataset.to_lowercase() == "fairface";
-    let terms = |given: &Option<String>, ours: &str| match given {
-        Some(text) => Ok(text.clone()),
-        None if fairface => Ok(ours.to_owned()),
-        None => Err(ExportError::Terms(trained.dataset.clone())),
+    let dataset = trained.datasets.join(", ");
+    let fairface = trained.datasets.iter().any(|name| name.eq_ignore_ascii_case("fairface"));
+    let (licence, attribution) = match fairface && trained.datasets.len() == 1 {
+        true => (FAIRFACE_LICENCE.to_owned(), FAIRFACE_ATTRIBUTION.to_owned()),
+        false => ("see the terms of the data".to_owned(), format!("Weights trained on {dataset}")),
     };
-    Ok(Origin {
+    Origin {
         name: args.name.clone().unwrap_or_else(|| recipe.name.clone()),
         recipe: recipe.name.clone(),
         seed: recipe.training.seed,
-        dataset: trained.dataset.clone(),
+        dataset,
         pictures: trained.pictures,
-        licence: terms(&args.licence, FAIRFACE_LICENCE)?,
-        attribution: terms(&args.attribution, FAIRFACE_ATTRIBUTION)?,
-    })
+        licence: args.licence.clone().unwrap_or(licence),
+        attribution: args.attribution.clone().unwrap_or(attribution),
+    }
 }

@@ -2,13 +2,13 @@
 
 use super::InspectError;
 use edge::files::write_atomic;
+use embedded_graphics::Drawable;
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::mono_font::{MonoTextStyle, ascii::FONT_7X13};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 use embedded_graphics::text::{Baseline, Text};
-use embedded_graphics::Drawable;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::imageops::{FilterType, resize};
 use image::{Delay, DynamicImage, Frame, ImageFormat, Rgb, RgbImage};

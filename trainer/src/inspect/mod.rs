@@ -8,6 +8,8 @@ pub mod dynamic;
 pub mod figures;
 pub mod layers;
 pub mod subject;
+#[cfg(test)]
+mod testing;
 
 use crate::export::source::SourceError;
 use shared::decade::UnknownDecade;

@@ -8,4 +8,5 @@ pub mod record;
 pub mod sampler;
 pub mod skip;
 pub mod summary;
+pub mod tensors;
 pub mod writer;

@@ -47,7 +47,9 @@ pub enum BatchError {
         "the cache has no training face of the {0}; add pictures of that age, or leave {0} out of the recipe's data.from and data.to"
     )]
     Empty(Decade),
-    #[error("the cache holds crops of {found} pixels, the recipe wants {expected}; run `trainer prepare --side {expected}`")]
+    #[error(
+        "the cache holds crops of {found} pixels, the recipe wants {expected}; run `trainer prepare --side {expected}`"
+    )]
     Side { found: usize, expected: usize },
     #[error(transparent)]
     Cache(#[from] CacheError),

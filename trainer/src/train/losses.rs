@@ -37,16 +37,36 @@ pub struct WayLosses {
 
 /// Names of the columns that [`StepLosses::values`] fills.
 pub const COLUMNS: [&str; 12] = [
-    "adversarial_g", "adversarial_f", "cycle_x", "cycle_y", "identity_f", "identity_g", "prior_g", "prior_f", "mask_g",
-    "mask_f", "d_y", "d_x",
+    "adversarial_g",
+    "adversarial_f",
+    "cycle_x",
+    "cycle_y",
+    "identity_f",
+    "identity_g",
+    "prior_g",
+    "prior_f",
+    "mask_g",
+    "mask_f",
+    "d_y",
+    "d_x",
 ];
 
 impl StepLosses {
     pub const fn values(&self) -> [f64; COLUMNS.len()] {
         let Self { g, f, d_y, d_x } = *self;
         [
-            g.adversarial, f.adversarial, g.cycle, f.cycle, g.identity, f.identity, g.prior, f.prior, g.mask, f.mask,
-            d_y, d_x,
+            g.adversarial,
+            f.adversarial,
+            g.cycle,
+            f.cycle,
+            g.identity,
+            f.identity,
+            g.prior,
+            f.prior,
+            g.mask,
+            f.mask,
+            d_y,
+            d_x,
         ]
     }
 

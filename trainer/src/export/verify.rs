@@ -112,7 +112,7 @@ pub fn examine(
 
     contestants.push(Contestant {
         name: format!("{bundled} in tract"),
-        engine: Box::new(TractEngine::new(onnx)?),
+        engine: Box::new(MirrorEngine::new(manifest, onnx)?),
         quantized,
     });
     match &python {

@@ -299,7 +299,7 @@ mod tests {
             let mut batches = Batches::new(&cache, &recipe, Device::Cpu).unwrap();
             let setting = Setting { weights: recipe.losses, seed: 1, parallel: true };
             for n in steps {
-                step(model, pools, &batches.get(n).unwrap(), &setting, n, 0.001);
+                step(model, pools, &batches.get(n).unwrap(), &setting, n, recipe.rates(0, 1));
             }
         };
         let (mut model, mut pools) = (Model::new(&recipe, Device::Cpu), Pools::new(3));

@@ -71,6 +71,8 @@ pub struct Training {
     /// Generated pictures that a discriminator remembers.
     pub pool: usize,
     pub seed: u64,
+    /// Steps at the beginning in which the generators only follow the teacher (`losses.prior` and `losses.mask`).
+    pub warm_up: u64,
     /// Decay of the averaged generator weights; 0 for none.
     pub average: f64,
     /// Steps.
@@ -296,6 +298,7 @@ impl RawTraining {
             decay_from: self.decay_from,
             pool: self.pool,
             seed: self.seed,
+            warm_up: self.warm_up,
             average: self.average,
             checkpoint_every: self.checkpoint_every,
             preview_every: self.preview_every,

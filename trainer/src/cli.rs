@@ -1,6 +1,6 @@
 //! The command line: one subcommand a stage, and the whole path without one.
 
-use crate::{pipeline, prior, train};
+use crate::{data, landmarks, pipeline, prior, train};
 use clap::{Parser, Subcommand};
 
 /// Trains generators for the mirror.
@@ -17,6 +17,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Stage {
+    /// Datasets of faces → a cache of aligned crops with their labels
+    Prepare(data::prepare::Args),
+    /// Trains the landmark net that finds the points of a face, for the trainer and the mirror alike
+    Landmarks(landmarks::Args),
     /// A recipe and a cache of faces → checkpoints, losses, previews and a report
     Train(train::Args),
     /// Times a training step against its nets alone
@@ -31,6 +35,8 @@ pub enum Stage {
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.stage {
         None => pipeline::run(&cli.pipeline)?,
+        Some(Stage::Prepare(args)) => data::prepare::run(args)?,
+        Some(Stage::Landmarks(args)) => landmarks::run(args)?,
         Some(Stage::Train(args)) => train::run(args)?,
         Some(Stage::Bench(args)) => train::bench::run(args)?,
         Some(Stage::Prior(args)) => prior::sheet::run(args)?,

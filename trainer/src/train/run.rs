@@ -157,7 +157,6 @@ impl Run<'_> {
         let teacher = (self.recipe.losses.prior > 0.0).then(|| Prior::build(cache)).transpose()?;
         let stop = stop_flag();
         let training = self.recipe.training;
-        let setting = Setting { weights: self.recipe.losses, seed: training.seed, parallel: compute.parallel };
         let progress = progress(self.state.step, end);
         while self.state.step < end {
             let started = Instant::now();
@@ -167,6 +166,9 @@ impl Run<'_> {
                 batch.teach(prior);
             }
             let rates = self.recipe.rates(n, self.total);
+            let weights = self.recipe.losses;
+            let weights = if n < training.warm_up { weights.of_warm_up() } else { weights };
+            let setting = Setting { weights, seed: training.seed, parallel: compute.parallel };
             let losses = step(&mut self.model, &mut self.pools, &batch, &setting, n, rates);
             if let Some(loss) = losses.non_finite() {
                 return Err(TrainError::NonFinite { loss, step: n + 1, run: self.dir.to_owned() });

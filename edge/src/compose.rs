@@ -39,7 +39,11 @@ impl Composer {
     /// Adds `edit` to `picture`. `alignment` takes the picture's pixels to crop units, as [`shared::align`] gives it;
     /// `landmarks` are in the picture's pixels. Pixels outside the crop's square and outside the face stay as they are.
     pub fn apply(
-        &mut self, picture: &mut RgbImage, alignment: &Similarity, landmarks: &Landmarks, edit: &Edit,
+        &mut self,
+        picture: &mut RgbImage,
+        alignment: &Similarity,
+        landmarks: &Landmarks,
+        edit: &Edit,
     ) -> Result<(), ComposeError> {
         let side = (edit.delta.len() / 3).isqrt();
         if side == 0 || side * side * 3 != edit.delta.len() {
@@ -229,13 +233,19 @@ mod tests {
 
     #[test]
     fn refining_keeps_a_flat_field_flat_and_a_ramp_straight() {
-        let mut composer = Composer { field: (0..64).map(|i| [(i % 8) as f32, 5.0, (i / 8) as f32, 0.0]).collect(), ..Composer::default() };
+        let mut composer = Composer {
+            field: (0..64).map(|i| [(i % 8) as f32, 5.0, (i / 8) as f32, 0.0]).collect(),
+            ..Composer::default()
+        };
         composer.refine(8);
         for (i, texel) in composer.field.iter().enumerate() {
             let (x, y) = (i % 16, i / 16);
             assert!((texel[1] - 5.0).abs() < 1e-5);
             if (4..12).contains(&x) && (4..12).contains(&y) {
-                assert!((texel[0] - (x as f32 / 2.0 - 0.25)).abs() < 1e-4 && (texel[2] - (y as f32 / 2.0 - 0.25)).abs() < 1e-4);
+                assert!(
+                    (texel[0] - (x as f32 / 2.0 - 0.25)).abs() < 1e-4
+                        && (texel[2] - (y as f32 / 2.0 - 0.25)).abs() < 1e-4
+                );
             }
         }
     }
@@ -244,7 +254,8 @@ mod tests {
     fn what_cannot_be_laid_back_is_refused() {
         let mut picture = grey(20, 20);
         let face = testing::landmarks();
-        let mut apply = |alignment: &Similarity, edit: &Edit| Composer::default().apply(&mut picture, alignment, &face, edit);
+        let mut apply =
+            |alignment: &Similarity, edit: &Edit| Composer::default().apply(&mut picture, alignment, &face, edit);
         assert_eq!(apply(&Similarity::IDENTITY, &Edit { delta: vec![0.0; 5] }), Err(ComposeError::Edit(5)));
         assert_eq!(apply(&Similarity::IDENTITY, &Edit { delta: vec![] }), Err(ComposeError::Edit(0)));
         assert_eq!(apply(&Similarity::scaling(0.0), &edit(8, 0.1)), Err(ComposeError::Alignment));

@@ -44,7 +44,12 @@ impl Lettering {
 
     /// Draws the text `height` pixels high with its top left corner at `at`. The whole rectangle is painted.
     pub fn draw<T: DrawTarget<Color = Rgb888>>(
-        &self, target: &mut T, at: Point, height: u32, ink: Rgb888, ground: Rgb888,
+        &self,
+        target: &mut T,
+        at: Point,
+        height: u32,
+        ink: Rgb888,
+        ground: Rgb888,
     ) -> Result<(), T::Error> {
         let (width, scale) = (self.width(height), height as f32 / EM as f32);
         let colours = (0..width * height).map(|i| {

@@ -111,7 +111,12 @@ pub fn run(args: &Args) -> Result<(), RunError> {
     let until = args.seconds.map(|seconds| Duration::from_secs(seconds.into()));
     show(&mut source, &mut visit, &mut screen, &mut ByHand::default(), PNG_PERIOD, until)?;
     if let Some(sheet) = screen.write_sheet()? {
-        println!("{} pictures in {}; all at a glance in {}", screen.shown(), screen.folder().display(), sheet.display());
+        println!(
+            "{} pictures in {}; all at a glance in {}",
+            screen.shown(),
+            screen.folder().display(),
+            sheet.display()
+        );
     }
     Ok(())
 }
@@ -122,7 +127,11 @@ fn without_ageing(error: &ModelError) -> String {
 
 /// The loop: one frame, one scene, every `period`, until the source ends or `until` has come.
 pub fn show<S: Screen>(
-    source: &mut dyn FrameSource, visit: &mut Visit, screen: &mut S, clock: &mut dyn Clock, period: Duration,
+    source: &mut dyn FrameSource,
+    visit: &mut Visit,
+    screen: &mut S,
+    clock: &mut dyn Clock,
+    period: Duration,
     until: Option<Duration>,
 ) -> Result<(), RunError> {
     let mut scene = Scene::new(screen.size());
@@ -222,6 +231,31 @@ mod tests {
         for text in ["", "stills:", "Auto", "png", "/dev/video0"] {
             assert!(text.parse::<CameraChoice>().is_err() && text.parse::<ScreenChoice>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_visitor_is_aged_and_a_refused_bundle_leaves_a_plain_mirror() {
+        let folder = tempfile::tempdir().unwrap();
+        let stills = folder.path().join("stills");
+        std::fs::create_dir(&stills).unwrap();
+        std::fs::write(stills.join("visitor.png"), crate::demo::VISITORS[0].bytes).unwrap();
+        let pictures = |name: &str, model| {
+            let screen = folder.path().join(name);
+            let args = Args {
+                camera: CameraChoice::Stills(stills.clone()),
+                screen: ScreenChoice::Png(screen.clone()),
+                model,
+                seconds: Some(2),
+            };
+            run(&args).unwrap();
+            assert!(screen.join("sheet.png").is_file() && !screen.join("frame-0002.png").exists());
+            ["frame-0000.png", "frame-0001.png"].map(|name| crate::photo::read(&screen.join(name)).unwrap())
+        };
+        let plain = pictures("plain", Some(folder.path().join("no-such-bundle")));
+        assert_eq!(plain[0], plain[1]);
+        let aged = pictures("aged", None);
+        assert_ne!(aged[0], aged[1]);
+        assert_ne!(aged[0], plain[0]);
     }
 
     /// Counts frames of one grey picture without a face.

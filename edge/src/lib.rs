@@ -25,3 +25,4 @@ pub mod synthetic;
 #[cfg(test)]
 mod testing;
 pub mod timing;
+pub mod visit;

@@ -10,16 +10,8 @@ use tch::nn::{self, ModuleT};
 use tch::{Kind, Tensor};
 
 /// Input channels, output channels, stride of each 3×3 convolution (padding 1, batch norm, ReLU).
-const LAYERS: [(i64, i64, i64); 8] = [
-    (1, 16, 2),
-    (16, 32, 2),
-    (32, 32, 1),
-    (32, 64, 2),
-    (64, 64, 1),
-    (64, 64, 1),
-    (64, 128, 2),
-    (128, 128, 1),
-];
+const LAYERS: [(i64, i64, i64); 8] =
+    [(1, 16, 2), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1)];
 
 /// Where the last convolution's features are, in cells across.
 const LAST_SIDE: i64 = SIDE as i64 / 16;
@@ -68,10 +60,9 @@ impl LandmarkNet {
         }
     }
 
-    /// Points `[N, 136]` and logits `[N, 1]`.
-    pub fn forward(&self, squares: &Tensor, train: bool) -> (Tensor, Tensor) {
-        let bf16 = std::env::var("BF16").is_ok();
-        let mut x = squares.to_kind(if train && bf16 { Kind::BFloat16 } else { Kind::Float });
+    /// Points `[N, 136]` and logits `[N, 1]`, computed in `kind` (f32 or bf16) up to the heads.
+    pub fn forward(&self, squares: &Tensor, train: bool, kind: Kind) -> (Tensor, Tensor) {
+        let mut x = squares.to_kind(kind);
         for ((conv, norm), (_, _, stride)) in self.layers.iter().zip(LAYERS) {
             let weight = conv.ws.to_kind(x.kind());
             x = norm.forward_t(&x.conv2d(&weight, None::<&Tensor>, [stride; 2], [1; 2], [1; 2], 1), train).relu();
@@ -82,13 +73,18 @@ impl LandmarkNet {
 
     /// The convolutions as they run on the device.
     pub fn folded(&self) -> Vec<FoldedConv> {
-        tch::no_grad(|| self.layers.iter().zip(LAYERS).map(|((conv, norm), (_, _, stride))| fold(conv, norm, stride)).collect())
+        tch::no_grad(|| {
+            self.layers.iter().zip(LAYERS).map(|((conv, norm), (_, _, stride))| fold(conv, norm, stride)).collect()
+        })
     }
 
     /// Weight `[136, F]` and bias `[136]`, weight `[1, F]` and bias `[1]` of the two heads.
     pub fn heads(&self) -> [(&Tensor, Tensor); 2] {
         [&self.points, &self.score].map(|head| {
-            let bias = head.bs.as_ref().map_or_else(|| Tensor::zeros([head.ws.size()[0]], (Kind::Float, head.ws.device())), Tensor::shallow_clone);
+            let bias = head.bs.as_ref().map_or_else(
+                || Tensor::zeros([head.ws.size()[0]], (Kind::Float, head.ws.device())),
+                Tensor::shallow_clone,
+            );
             (&head.ws, bias)
         })
     }

@@ -103,7 +103,7 @@ impl Ager {
         }
         fill(&mut self.face, crop)?;
         fill(&mut self.age, condition.weights())?;
-        let inputs = tvec![TValue::from(self.face.clone()), TValue::from(self.age.clone())];
+        let inputs = tvec![TValue::from_const(self.face.clone()), TValue::from_const(self.age.clone())];
         let outputs = self.state.run(inputs).map_err(run_error)?;
         let delta = match self.kind {
             Kind::Rgb => values(&outputs[0])?.iter().zip(crop).map(|(aged, face)| aged - face).collect::<Vec<_>>(),
@@ -150,20 +150,14 @@ fn plan(bundle: &Bundle, features: &[String]) -> Result<TypedSimpleState, AgerEr
     let all = own.iter().map(|(name, _)| *name).chain(bundle.manifest.features.iter().map(|name| name.as_str()));
     expect("outputs", &outputs, &all.collect::<Vec<_>>())?;
 
-    let wanted = own.len() + features.len();
-    model.select_output_outlets(&outlets[..wanted]).map_err(load)?;
-    let model = model
-        .with_input_fact(0, f32::fact([1, 3, size, size]).into())
-        .and_then(|model| model.with_input_fact(1, f32::fact([1, decade::COUNT]).into()))
-        .and_then(|model| model.into_optimized())
-        .map_err(load)?;
+    let faces = [1, 3, size, size];
+    check_fact("inputs", "face", model.input_fact(0).and_then(TypedFact::try_from), &faces)?;
+    check_fact("inputs", "age", model.input_fact(1).and_then(TypedFact::try_from), &[1, decade::COUNT])?;
+
+    model.select_output_outlets(&outlets[..own.len() + features.len()]).map_err(load)?;
+    let model = model.into_optimized().map_err(load)?;
     for (i, (name, shape)) in own.iter().enumerate() {
-        let fact = model.output_fact(i).map_err(load)?;
-        let fits = fact.datum_type == f32::datum_type() && fact.shape.as_concrete() == Some(shape);
-        if !fits {
-            let (found, expected) = (format!("`{name}` {fact:?}"), format!("`{name}` {shape:?} f32"));
-            return Err(AgerError::Contract { side: "outputs", found, expected });
-        }
+        check_fact("outputs", name, model.output_fact(i).cloned(), shape)?;
     }
     model.into_runnable().and_then(|plan| plan.spawn()).map_err(load)
 }
@@ -173,6 +167,15 @@ fn expect(side: &'static str, found: &[String], expected: &[&str]) -> Result<(),
         return Ok(());
     }
     Err(AgerError::Contract { side, found: found.join(", "), expected: expected.join(", ") })
+}
+
+fn check_fact(side: &'static str, name: &str, fact: TractResult<TypedFact>, shape: &[usize]) -> Result<(), AgerError> {
+    let fits = |fact: &TypedFact| fact.datum_type == f32::datum_type() && fact.shape.as_concrete() == Some(shape);
+    if fact.as_ref().is_ok_and(fits) {
+        return Ok(());
+    }
+    let found = fact.map_or_else(|error| format!("{error:#}"), |fact| format!("{fact:?}"));
+    Err(AgerError::Contract { side, found: format!("`{name}` {found}"), expected: format!("`{name}` {shape:?} f32") })
 }
 
 fn is_finite(tensor: &Tensor) -> bool {
@@ -263,7 +266,7 @@ mod tests {
         };
         assert!(matches!(refused(|b| b.manifest.kind = Kind::Rgb), AgerError::Contract { side: "outputs", .. }));
         assert!(matches!(refused(|b| b.manifest.features.clear()), AgerError::Contract { side: "outputs", .. }));
-        assert!(matches!(refused(|b| b.manifest.size = 64), AgerError::Load(_) | AgerError::Contract { .. }));
+        assert!(matches!(refused(|b| b.manifest.size = 64), AgerError::Contract { side: "inputs", .. }));
         assert!(matches!(refused(|b| b.generator = b"no graph".as_slice().into()), AgerError::Load(_)));
         assert!(matches!(refused(|b| b.generator = b"".as_slice().into()), AgerError::Load(_) | AgerError::Contract { .. }));
         assert!(matches!(Ager::new(&testing::broken_bundle()), Err(AgerError::Constant { .. })));

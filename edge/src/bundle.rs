@@ -44,7 +44,7 @@ impl Bundle {
         let place = Path::new("the bundle inside this program");
         let manifest = parse(json, place)?;
         for entry in manifest.files.iter().filter(|entry| entry.name == manifest::GENERATOR_FILE) {
-            check(generator, entry, &place.join(&entry.name))?;
+            check(generator, entry, &place.join(entry.name.as_str()))?;
         }
         Ok(Self { manifest, generator: Cow::Borrowed(generator) })
     }
@@ -55,7 +55,7 @@ impl Bundle {
         let manifest = parse(&read(&path, MAX_MANIFEST_BYTES)?, &path)?;
         let mut generator = Vec::new();
         for entry in &manifest.files {
-            let path = folder.join(&entry.name);
+            let path = folder.join(entry.name.as_str());
             let bytes = read(&path, MAX_GENERATOR_BYTES)?;
             check(&bytes, entry, &path)?;
             if entry.name == manifest::GENERATOR_FILE {

@@ -55,11 +55,13 @@ pub fn broken_bundle() -> Bundle {
 
 /// A valid manifest around any bytes.
 pub fn bundle_of(kind: Kind, generator: Vec<u8>) -> Bundle {
-    let text = |s: &str| s.try_into().expect("short enough");
+    fn text<const N: usize>(s: &str) -> heapless::String<N> {
+        s.try_into().expect("short enough")
+    }
     let entry = FileEntry {
         name: text(manifest::GENERATOR_FILE),
         bytes: generator.len() as u64,
-        sha256: sha256(&generator).as_str().try_into().expect("64 digits"),
+        sha256: text(&sha256(&generator)),
     };
     let manifest = Manifest {
         format: manifest::FORMAT,
@@ -69,7 +71,7 @@ pub fn bundle_of(kind: Kind, generator: Vec<u8>) -> Bundle {
         decades: Decade::ALL,
         template: text(shared::alignment::TEMPLATE_NAME),
         quantization: Quantization::None,
-        features: core::iter::once("shift").map(|s| s.try_into().expect("short enough")).collect(),
+        features: core::iter::once(text("shift")).collect(),
         files: core::iter::once(entry).collect(),
         licence: text("none"),
         attribution: text("made in a test"),

@@ -4,6 +4,7 @@
 
 use super::random::{Purpose, stream};
 use crate::data::cache::{Cache, CacheError, Gender, Split};
+use crate::prior::Prior;
 use crate::recipe::Recipe;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -31,6 +32,19 @@ pub struct Faces {
 pub struct Batch {
     pub x: Faces,
     pub y: Faces,
+}
+
+impl Batch {
+    /// Adds what the teacher makes of each face at its partner's decade.
+    pub fn teach(&mut self, prior: &Prior) {
+        let Self { x, y } = self;
+        let lesson = |faces: &Faces, to: &Faces| {
+            let pictures = faces.pictures.to_device(Device::Cpu);
+            let target = prior.target(&pictures, &faces.landmarks, &faces.decades, &to.decades, &faces.genders);
+            target.to_device(faces.pictures.device())
+        };
+        (x.lesson, y.lesson) = (Some(lesson(x, y)), Some(lesson(y, x)));
+    }
 }
 
 /// A face of the cache, mirrored or not.

@@ -1,7 +1,8 @@
 //! The training loop: a recipe and a cache of faces come in; checkpoints, losses, previews and a report go out, and
 //! [`crate::export`] makes a bundle of the last checkpoint.
 //!
-//! The order of a step is the order of the files: [`batches`] → [`step`] ([`model`], [`losses`], [`pool`], [`optimizer`]).
+//! The order of a step is the order of the files: [`batches`] → [`step`] ([`model`], [`losses`], [`pool`], [`optimizer`]) →
+//! [`checkpoint`], [`log`], [`preview`], [`report`].
 //!
 //! # Glossary
 //!
@@ -22,10 +23,19 @@
 //! | SGD, learning rate 0.002 | [`optimizer::Method::Sgd`], [`crate::recipe::Training::learning_rate`] |
 
 pub mod batches;
+pub mod bench;
+pub mod checkpoint;
+pub mod device;
+pub mod log;
 pub mod losses;
 pub mod model;
 pub mod optimizer;
 pub mod pool;
+pub mod preview;
 pub mod random;
+pub mod report;
+mod run;
 pub mod step;
 mod threads;
+
+pub use run::{Args, TrainError, run};

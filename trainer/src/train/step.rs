@@ -11,7 +11,7 @@
 //! which does not depend on which comes first.
 
 use super::batches::{Batch, Faces};
-use super::losses::{GENERATED, REAL, StepLosses, WayLosses, distance, least_squares};
+use super::losses::{GENERATED, REAL, StepLosses, WayLosses, distance, distance_to_lesson, least_squares};
 use super::model::Model;
 use super::pool::Pool;
 use super::random::{Purpose, stream};
@@ -81,6 +81,9 @@ pub fn step(
         average.update(&model.generators.store, step);
     }
 
+    if weights.adversarial == 0.0 {
+        return losses;
+    }
     // D_Y and D_X, each on real faces and on its pool's.
     model.discriminators.optimizer.zero_grad();
     let seen_y = pools.y.exchange(&fake_y, &batch.y.ages, &mut stream(seed, Purpose::PoolY, step));
@@ -121,13 +124,13 @@ fn generator_losses(way: &Way, weights: &Weights) -> (WayLosses, Tensor) {
     let made = g.forward(x, c);
     let fake = &made.aged;
     // L_GAN(G, D_Y) = E[(D_Y(ŷ, c) − 1)²]
-    let adversarial = least_squares(&d_y.forward(fake, c), REAL);
+    let adversarial = if weights.adversarial > 0.0 { least_squares(&d_y.forward(fake, c), REAL) } else { zero() };
     // L_cyc = E[‖F(ŷ, a) − x‖₁]
-    let cycle = distance(&f.forward(fake, a).aged, x);
+    let cycle = if weights.cycle > 0.0 { distance(&f.forward(fake, a).aged, x) } else { zero() };
     // L_id = E[‖F(x, a) − x‖₁]: a face that has the age already stays as it is
     let identity = if weights.identity > 0.0 { distance(&f.forward(x, a).aged, x) } else { zero() };
     // The teacher's picture of x at c
-    let prior = lesson.as_ref().map_or_else(zero, |lesson| distance(fake, lesson));
+    let prior = lesson.as_ref().map_or_else(zero, |lesson| distance_to_lesson(fake, lesson));
     // E[mask]: nothing changes without need
     let mask = made.edit.as_ref().map_or_else(zero, |(_, mask)| mask.mean(Kind::Float));
 

@@ -141,7 +141,15 @@ fn negative(face: &LabelledFace, other: &LabelledFace, rng: &mut impl Rng) -> Re
             let shift = Point::new(length * direction.cos(), length * direction.sin());
             cut(face, false, &moved(turn, rng.random_range(0.7..1.5), shift), &outside)?.0
         }
-        3 => cut(face, false, &moved(rng.random_range(1.3..5.0), rng.random_range(0.8..1.25), Point::default()), &outside)?.0,
+        3 => {
+            cut(
+                face,
+                false,
+                &moved(rng.random_range(1.3..5.0), rng.random_range(0.8..1.25), Point::default()),
+                &outside,
+            )?
+            .0
+        }
         4 => cut(face, false, &moved(turn, rng.random_range(0.2..0.5), Point::default()), &outside)?.0,
         5 | 6 => {
             let mut within = || rng.random_range(-0.5..0.5);

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod compose;
+pub mod cover;
 pub mod demo;
 pub mod face;
 pub mod files;
@@ -22,6 +23,7 @@ pub mod scene;
 pub mod screen;
 pub mod strip;
 pub mod synthetic;
-pub mod timing;
 #[cfg(test)]
 mod testing;
+pub mod timing;
+pub mod visit;

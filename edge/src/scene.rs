@@ -1,6 +1,7 @@
 //! One frame on the screen: the visitor's picture, and below it the decade in large type with a caption. A picture and what
 //! to say come in; drawn pixels go out. Type stands on plain ground, so that its contrast never depends on the picture.
 
+use crate::cover::Cover;
 use crate::lettering::Lettering;
 use crate::screen::Screen;
 use embedded_graphics::pixelcolor::Rgb888;
@@ -29,6 +30,7 @@ pub struct Scene {
     labels: [Lettering; Decade::ALL.len()],
     caption: Lettering,
     plain_caption: Lettering,
+    cover: Cover,
     row: Vec<u8>,
 }
 
@@ -40,6 +42,7 @@ impl Scene {
             labels: Decade::ALL.map(|decade| Lettering::new(decade.name())),
             caption: Lettering::new(CAPTION),
             plain_caption: Lettering::new(PLAIN_CAPTION),
+            cover: Cover::new((1, 1), (1, 1)),
             row: vec![0; size.width as usize * 3],
         }
     }
@@ -50,21 +53,14 @@ impl Scene {
         let Ok(()) = self.draw_plate(screen, age);
     }
 
-    /// Enlarged or shrunk to cover the part above the plate, cut off evenly at the sides.
+    /// Scaled to cover the part above the plate.
     fn draw_picture<S: Screen>(&mut self, screen: &mut S, picture: &RgbImage) {
-        let (width, height) = (self.size.width, self.size.height - self.plate);
-        let (from_width, from_height) = (picture.width() as f32, picture.height() as f32);
-        let scale = (from_width / width as f32).min(from_height / height as f32);
-        let left = (from_width - width as f32 * scale) / 2.0;
-        let top = (from_height - height as f32 * scale) / 2.0;
-        let Ok(picture) = shared::crop::Picture::new(picture, picture.width() as usize, picture.height() as usize) else {
-            return;
-        };
-        for y in 0..height {
-            for (x, pixel) in self.row.chunks_exact_mut(3).enumerate() {
-                let at = shared::Point::new(left + (x as f32 + 0.5) * scale, top + (y as f32 + 0.5) * scale);
-                pixel.copy_from_slice(&picture.sample(at).map(|value| (value + 0.5) as u8));
-            }
+        let (from, area) = (picture.dimensions(), (self.size.width, self.size.height - self.plate));
+        if !self.cover.fits(from, area) {
+            self.cover = Cover::new(from, area);
+        }
+        for y in 0..area.1 {
+            self.cover.row(picture, y, &mut self.row);
             screen.put_row(0, y, &self.row);
         }
     }
@@ -93,7 +89,12 @@ impl Scene {
     }
 
     fn centred<S: Screen>(
-        &self, screen: &mut S, text: &Lettering, top: i32, height: u32, ink: Rgb888,
+        &self,
+        screen: &mut S,
+        text: &Lettering,
+        top: i32,
+        height: u32,
+        ink: Rgb888,
     ) -> Result<(), Infallible> {
         let left = (self.size.width as i32 - text.width(height) as i32) / 2;
         text.draw(screen, Point::new(left, top), height, ink, GROUND)
@@ -123,18 +124,27 @@ mod tests {
         for (width, height) in [(320, 240), (240, 320), (720, 960), (1920, 1080)] {
             let screen = drawn(width, height, Some(25.0));
             let plate = height / 5;
-            assert!(screen.rows().take((height - plate) as usize).flatten().all(|pixel| pixel.0[0] == 200), "{width}×{height}");
+            assert!(
+                screen.rows().take((height - plate) as usize).flatten().all(|pixel| pixel.0[0] == 200),
+                "{width}×{height}"
+            );
             assert!(screen.rows().skip((height - plate) as usize).flatten().all(|pixel| pixel.0 != [200, 0, 0]));
         }
     }
 
     #[test]
     fn each_decade_has_its_own_label_and_none_without_ageing() {
-        let mut pictures: Vec<String> = Decade::ALL.iter().map(|d| sha256(&drawn(320, 400, Some(d.middle())))).collect();
+        let mut pictures: Vec<String> =
+            Decade::ALL.iter().map(|d| sha256(&drawn(320, 400, Some(d.middle())))).collect();
         pictures.push(sha256(&drawn(320, 400, None)));
         pictures.sort();
         pictures.dedup();
         assert_eq!(pictures.len(), 7);
+    }
+
+    #[test]
+    fn a_frame_looks_as_it_did() {
+        crate::testing::assert_golden("scene", &drawn(180, 240, Some(44.0)));
     }
 
     #[test]

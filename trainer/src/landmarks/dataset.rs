@@ -38,13 +38,17 @@ pub struct Dataset {
 /// What keeps a dataset from being read.
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
-    #[error("{path}: {error}; a folder with points68.csv and the pictures it names is needed (FairFace's frontal part)")]
+    #[error(
+        "{path}: {error}; a folder with points68.csv and the pictures it names is needed (FairFace's frontal part)"
+    )]
     Labels { path: PathBuf, error: csv::Error },
     #[error("{path}, line {line}: {found:?} in column {column} is not a number of pixels")]
     Number { path: PathBuf, line: usize, column: String, found: String },
     #[error("{path} names no column {column}")]
     Column { path: PathBuf, column: String },
-    #[error("{folder} holds {train} pictures to train on and {val} to measure with, both `train/…` and `val/…` are needed")]
+    #[error(
+        "{folder} holds {train} pictures to train on and {val} to measure with, both `train/…` and `val/…` are needed"
+    )]
     Empty { folder: PathBuf, train: usize, val: usize },
 }
 

@@ -21,12 +21,20 @@ as_root() {
     fi
 }
 
+# The package lists, once; fails where there is no apt.
+package_lists() {
+    [ -z "${lists_are_fresh:-}" ] || return 0
+    command -v apt-get >/dev/null || return 1
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null >&2
+    lists_are_fresh=yes
+}
+
 # install PACKAGE…
 install() {
-    command -v apt-get >/dev/null || fail "install these with your package manager, then start again: $*"
+    package_lists || fail "install these with your package manager, then start again: $*"
     say "installing $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" </dev/null >&2
 }
 
 need_compiler() {
@@ -50,7 +58,7 @@ rust_is_new_enough() {
 need_rust() {
     PATH=$PATH:$HOME/.cargo/bin
     if ! rust_is_new_enough; then
-        if ! command -v rustup >/dev/null && apt-cache show rustup >/dev/null 2>&1; then
+        if ! command -v rustup >/dev/null && package_lists && apt-cache show rustup >/dev/null 2>&1; then
             install rustup ca-certificates
         fi
         if command -v rustup >/dev/null; then

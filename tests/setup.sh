@@ -66,11 +66,15 @@ need_rust() {
             rustup toolchain install stable --profile minimal --no-self-update </dev/null >&2
             export RUSTUP_TOOLCHAIN=stable
         else
+            # What https://sh.rustup.rs would fetch.
+            local host=https://static.rust-lang.org/rustup/dist/$(uname -m)-unknown-linux-gnu init
+            init=$(mktemp -d)
             command -v curl >/dev/null || install curl ca-certificates
-            say "fetching Rust from https://sh.rustup.rs"
-            curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs -o "${TMPDIR:-/tmp}/rustup-init.$$"
-            sh "${TMPDIR:-/tmp}/rustup-init.$$" -y --profile minimal --no-modify-path </dev/null >&2
-            rm -f "${TMPDIR:-/tmp}/rustup-init.$$"
+            say "fetching Rust from $host"
+            curl --proto '=https' --tlsv1.2 -sSf "$host/rustup-init" -o "$init/rustup-init"
+            chmod +x "$init/rustup-init"
+            "$init/rustup-init" -y --profile minimal --no-modify-path </dev/null >&2
+            rm -rf "$init"
             PATH=$HOME/.cargo/bin:$PATH
         fi
         rust_is_new_enough || fail "cargo $rust_wanted or newer is needed; found: $(cargo --version 2>&1 | head -n 1)"

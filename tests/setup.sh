@@ -58,7 +58,7 @@ rust_is_new_enough() {
 need_rust() {
     PATH=$PATH:$HOME/.cargo/bin
     if ! rust_is_new_enough; then
-        if ! command -v rustup >/dev/null && package_lists && apt-cache show rustup >/dev/null 2>&1; then
+        if ! command -v rustup >/dev/null && package_lists && LC_ALL=C apt-cache policy rustup | grep -q 'Candidate: [0-9]'; then
             install rustup ca-certificates
         fi
         if command -v rustup >/dev/null; then

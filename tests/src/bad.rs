@@ -24,6 +24,16 @@ pub struct Bundle {
     pub says: &'static [&'static str],
 }
 
+/// A call of the trainer that must be refused.
+pub struct Call {
+    pub what: &'static str,
+    /// Lays what it needs into the folder in which the trainer then runs.
+    pub make: fn(&Path),
+    /// Parted by blanks.
+    pub args: &'static str,
+    pub says: &'static [&'static str],
+}
+
 /// Bytes that a picture's reader finds at its door.
 pub const PHOTOS: &[Photo] = &[
     Photo { what: "not there", name: "missing.jpg", make: |_| {}, says: &[] },
@@ -207,6 +217,168 @@ pub const BUNDLES: &[Bundle] = &[
         says: &[],
     },
 ];
+
+/// Calls of the trainer that need no training: data, caches and recipes that are not there or broken.
+pub const CALLS: &[Call] = &[
+    Call {
+        what: "no data at all",
+        make: |_| {},
+        args: "prepare --out cache",
+        says: &["FairFace", "github.com", "UTKFace"],
+    },
+    Call { what: "a dataset that is not there", make: |_| {}, args: "prepare missing --out cache", says: &["missing"] },
+    Call {
+        what: "an empty dataset",
+        make: |work| fs::create_dir(work.join("empty")).expect("a temporary folder"),
+        args: "prepare empty --out cache",
+        says: &["empty"],
+    },
+    Call {
+        what: "a dataset that is a file",
+        make: |work| write(&work.join("file"), b"faces"),
+        args: "prepare file --out cache",
+        says: &["file"],
+    },
+    Call {
+        what: "pictures without an age in their names",
+        make: |work| {
+            fs::create_dir(work.join("holiday")).expect("a temporary folder");
+            pictures::save(&pictures::wall(224, 224), &work.join("holiday/beach.jpg"));
+        },
+        args: "prepare holiday --out cache",
+        says: &["holiday"],
+    },
+    Call {
+        what: "labels without pictures",
+        make: |work| {
+            fs::create_dir(work.join("labels")).expect("a temporary folder");
+            for split in ["train", "val"] {
+                let rows = format!("file,age,gender,race,service_test\n{split}/1.jpg,20-29,Male,White,FALSE\n");
+                write(&work.join(format!("labels/fairface_label_{split}.csv")), rows.as_bytes());
+            }
+        },
+        args: "prepare labels --out cache",
+        says: &[],
+    },
+    Call {
+        what: "labels without the columns",
+        make: |work| {
+            fs::create_dir(work.join("labels")).expect("a temporary folder");
+            for split in ["train", "val"] {
+                write(&work.join(format!("labels/fairface_label_{split}.csv")), b"name;years\n1.jpg;20\n");
+            }
+        },
+        args: "prepare labels --out cache",
+        says: &["fairface_label"],
+    },
+    Call {
+        what: "a dataset without a single face",
+        make: |work| {
+            fs::create_dir_all(work.join("walls/25")).expect("a temporary folder");
+            for number in 0..4 {
+                pictures::save(&pictures::noise(224, 224, number), &work.join(format!("walls/25/{number}.jpg")));
+            }
+        },
+        args: "prepare walls --out cache",
+        says: &["face"],
+    },
+    Call {
+        what: "a layout that nobody knows",
+        make: |work| fs::create_dir(work.join("faces")).expect("a temporary folder"),
+        args: "prepare faces --layout shoebox --out cache",
+        says: &["shoebox", "fairface"],
+    },
+    Call {
+        what: "an output below a file",
+        make: |work| {
+            write(&work.join("file"), b"keep me");
+            fs::create_dir_all(work.join("faces/25")).expect("a temporary folder");
+            pictures::save(&pictures::visitor(0), &work.join("faces/25/1.png"));
+        },
+        args: "prepare faces --out file/cache",
+        says: &["file/cache"],
+    },
+    Call {
+        what: "training without a cache",
+        make: |_| {},
+        args: "train --recipe smoke --cache missing --out run",
+        says: &["missing"],
+    },
+    Call {
+        what: "a cache that is empty",
+        make: |work| fs::create_dir(work.join("cache")).expect("a temporary folder"),
+        args: "train --recipe smoke --cache cache --out run",
+        says: &["cache"],
+    },
+    Call {
+        what: "a cache whose pictures and records disagree",
+        make: |work| {
+            fs::create_dir(work.join("cache")).expect("a temporary folder");
+            write(&work.join("cache/faces.rgb"), &[0; 100]);
+            write(&work.join("cache/faces.csv"), b"file\n");
+            write(&work.join("cache/summary.json"), b"{}");
+        },
+        args: "train --recipe smoke --cache cache --out run",
+        says: &["cache"],
+    },
+    Call {
+        what: "a recipe that nobody knows",
+        make: |_| {},
+        args: "train --recipe soup --cache cache --out run",
+        says: &["soup", "paper", "kiosk", "smoke"],
+    },
+    Call {
+        what: "a recipe with a misspelt key",
+        make: |work| recipe(work, "pool = ", "puddle = "),
+        args: "train --recipe recipe.toml --cache cache --out run",
+        says: &["recipe.toml", "puddle"],
+    },
+    Call {
+        what: "a recipe with a number that cannot be",
+        make: |work| recipe(work, "width = 8", "width = 0"),
+        args: "train --recipe recipe.toml --cache cache --out run",
+        says: &["recipe.toml", "width"],
+    },
+    Call {
+        what: "a recipe that is no TOML",
+        make: |work| write(&work.join("recipe.toml"), b"{\"name\": 1}"),
+        args: "train --recipe recipe.toml --cache cache --out run",
+        says: &["recipe.toml"],
+    },
+    Call {
+        what: "an export of a run that is not there",
+        make: |_| {},
+        args: "export missing --out bundle",
+        says: &["missing"],
+    },
+    Call {
+        what: "an export of a run without a checkpoint",
+        make: |work| fs::create_dir(work.join("run")).expect("a temporary folder"),
+        args: "export run --out bundle",
+        says: &["run"],
+    },
+    Call { what: "a bundle that is not there", make: |_| {}, args: "verify missing", says: &["missing"] },
+    Call {
+        what: "a bundle with a flipped byte",
+        make: |work| {
+            shipped_bundle(&work.join("bundle"));
+            let mut bytes = read(&work.join("bundle"), "generator.onnx");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            write(&work.join("bundle/generator.onnx"), &bytes);
+        },
+        args: "verify bundle --onnxruntime off",
+        says: &["generator.onnx"],
+    },
+    Call { what: "a command that nobody knows", make: |_| {}, args: "trian", says: &["train"] },
+];
+
+/// The smoke recipe with one text replaced, which it must hold.
+fn recipe(work: &Path, from: &str, to: &str) {
+    let text = String::from_utf8(read(crate::root(), "trainer/recipes/smoke.toml")).expect("a recipe is a text");
+    assert!(text.contains(from), "the smoke recipe holds no {from}");
+    write(&work.join("recipe.toml"), text.replacen(from, to, 1).as_bytes());
+}
 
 /// A copy of the bundle that ships.
 pub fn shipped_bundle(folder: &Path) {

@@ -2,5 +2,21 @@
 //!
 //! The trainer uses this library too, so that faces are found, cut and aged by the same code on both sides.
 
+pub mod ager;
+pub mod bundle;
+pub mod clock;
+pub mod compose;
+pub mod demo;
 pub mod face;
 pub mod files;
+pub mod frames;
+pub mod lettering;
+pub mod mask;
+pub mod photo;
+pub mod portrait;
+pub mod scene;
+pub mod screen;
+pub mod strip;
+pub mod synthetic;
+#[cfg(test)]
+mod testing;

@@ -206,8 +206,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn text<const N: usize>(s: &str) -> String<N> {
+        s.try_into().unwrap()
+    }
+
     fn manifest() -> Manifest {
-        let text = |s: &str| s.try_into().unwrap();
         Manifest {
             format: FORMAT,
             name: text("kiosk"),

@@ -187,6 +187,17 @@ impl Generator {
         self.finish(&drawn, face)
     }
 
+    /// As [`Self::forward`], with the features `[N, C, H, W]` after every stage on the way.
+    pub fn walk(&self, face: &Tensor, age: &Tensor) -> (Vec<(Stage, Tensor)>, Output) {
+        let mut x = face.shallow_clone();
+        let mut walked = Vec::new();
+        for stage in self.stages() {
+            x = self.step(stage, &x, age);
+            walked.push((stage, x.shallow_clone()));
+        }
+        (walked, self.finish(&x, face))
+    }
+
     /// Features `[N, C, H, W]` after `stage`.
     pub fn features(&self, face: &Tensor, age: &Tensor, stage: Stage) -> Tensor {
         let mut x = face.shallow_clone();

@@ -1,0 +1,168 @@
+//! A trained [`Generator`] → the ONNX graph of the bundle: inputs `face` `[1, 3, S, S]` in −1..1 and `age` `[1, 6]`; outputs
+//! `aged` `[1, 3, S, S]` (head `rgb`), or `delta` `[1, 3, S, S]` in −1..1 and `mask` `[1, 1, S, S]` in 0..1 (head `edit`), then the
+//! asked middle-layer features under their stages' names.
+
+use super::onnx::{GraphBuilder, GraphError};
+use super::operators::Walk;
+use crate::nets::{Conv, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage, TransposedConv};
+use shared::decade;
+use shared::manifest::{Kind, Quantization};
+
+/// The middle layers that a bundle shows unless told otherwise: before the age, with it, in the middle, on the way back.
+pub fn default_features(generator: &Generator) -> Vec<Stage> {
+    let middle = generator.blocks.len().div_ceil(2).checked_sub(1).map(Stage::Block);
+    [Stage::Down(1), Stage::Join].into_iter().chain(middle).chain([Stage::Up(0)]).collect()
+}
+
+/// What the outputs of a generator with this head mean.
+pub const fn kind(head: Head) -> Kind {
+    match head {
+        Head::Rgb => Kind::Rgb,
+        Head::Edit => Kind::Edit,
+    }
+}
+
+/// The bytes of `generator.onnx`.
+pub fn graph(generator: &Generator, quantization: Quantization, features: &[Stage]) -> Result<Vec<u8>, GraphError> {
+    let config = generator.config;
+    let size = config.size;
+    let mut graph = GraphBuilder::new("generator", quantization);
+    let face = graph.input("face", &[1, 3, size, size]);
+    let age = graph.input("age", &[1, decade::COUNT as i64]);
+    let mut writer = Writer { graph, age, config };
+    let drawn = generator.stages().into_iter().fold(face, |x, stage| writer.stage(generator, stage, &x));
+    let mut graph = writer.graph;
+    match config.head {
+        Head::Rgb => {
+            graph.tanh("aged", &drawn);
+            graph.output("aged", &[1, 3, size, size]);
+        }
+        Head::Edit => {
+            let delta = graph.channels("head.delta", &drawn, 0..3);
+            let mask = graph.channels("head.mask", &drawn, 3..4);
+            graph.tanh("delta", &delta);
+            graph.sigmoid("mask", &mask);
+            graph.output("delta", &[1, 3, size, size]);
+            graph.output("mask", &[1, 1, size, size]);
+        }
+    }
+    for &stage in features {
+        graph.output(&stage.name(), &feature_dims(&config, stage));
+    }
+    graph.finish()
+}
+
+/// `[1, C, H, W]` after `stage`.
+pub fn feature_dims(config: &GeneratorConfig, stage: Stage) -> [i64; 4] {
+    let (size, width) = (config.size, config.width);
+    let (channels, side) = match stage {
+        Stage::Stem => (width, size),
+        Stage::Down(n) => (width << (n + 1), size >> (n + 1)),
+        Stage::Join | Stage::Block(_) => (4 * width, size / 4),
+        Stage::Up(n) => ((4 * width) >> (n + 1), (size / 4) << (n + 1)),
+        Stage::Head => (if config.head == Head::Edit { 4 } else { 3 }, size),
+    };
+    [1, channels, side, side]
+}
+
+/// Writes the stages in order; the last node of each bears the stage's name.
+struct Writer {
+    graph: GraphBuilder,
+    age: String,
+    config: GeneratorConfig,
+}
+
+impl Writer {
+    fn stage(&mut self, generator: &Generator, stage: Stage, x: &str) -> String {
+        let name = &stage.name();
+        let channels = feature_dims(&self.config, stage)[1];
+        match stage {
+            Stage::Stem => self.conv_norm_relu(name, &generator.stem, x, channels),
+            Stage::Down(n) => self.conv_norm_relu(name, &generator.downs[n], x, channels),
+            Stage::Join => {
+                let features = self.conv(&format!("{name}.features"), &generator.join.features, x);
+                let planes = self.graph.reshape(&format!("{name}.planes"), &self.age, &[1, decade::COUNT as i64, 1, 1]);
+                let walk = Walk::padded(0);
+                let shift = self.graph.conv(&format!("{name}.age"), &planes, &generator.join.age, None, walk);
+                let sum = self.graph.add(&format!("{name}.sum"), &features, &shift);
+                self.graph.relu(name, &sum)
+            }
+            Stage::Block(n) => self.block(name, &generator.blocks[n], x, channels),
+            Stage::Up(n) => {
+                let TransposedConv { weight, bias, .. } = &generator.ups[n];
+                let y = self.graph.conv_transpose(&format!("{name}.conv"), x, weight, Some(bias));
+                let y = self.graph.instance_norm(&format!("{name}.norm"), &y, channels);
+                let y = self.film(&format!("{name}.film"), generator.up_films[n].as_ref(), y, channels);
+                self.graph.relu(name, &y)
+            }
+            Stage::Head => self.conv(name, &generator.head, x),
+        }
+    }
+
+    fn block(&mut self, name: &str, block: &ResidualBlock, x: &str, channels: i64) -> String {
+        let y = self.conv_norm_relu(&format!("{name}.first"), &block.first, x, channels);
+        let y = self.conv(&format!("{name}.second"), &block.second, &y);
+        let y = self.graph.instance_norm(&format!("{name}.second.norm"), &y, channels);
+        let y = self.film(&format!("{name}.film"), block.film.as_ref(), y, channels);
+        self.graph.add(name, x, &y)
+    }
+
+    fn conv_norm_relu(&mut self, name: &str, conv: &Conv, x: &str, channels: i64) -> String {
+        let y = self.conv(&format!("{name}.conv"), conv, x);
+        let y = self.graph.instance_norm(&format!("{name}.norm"), &y, channels);
+        self.graph.relu(name, &y)
+    }
+
+    fn conv(&mut self, name: &str, conv: &Conv, x: &str) -> String {
+        let (x, zeros) = match conv.padding {
+            Padding::Zeros(n) => (x.to_owned(), n),
+            Padding::Reflect(n) => (self.graph.reflect(&format!("{name}.pad"), x, n), 0),
+        };
+        let walk = Walk { stride: conv.stride, zeros, groups: 1 };
+        self.graph.conv(name, &x, &conv.weight, Some(&conv.bias), walk)
+    }
+
+    /// `y · (1 + scale(age)) + shift(age)`; the 1 is the bias of the product with the table.
+    fn film(&mut self, name: &str, film: Option<&Film>, y: String, channels: i64) -> String {
+        let Some(film) = film else { return y };
+        let scale_table = self.graph.constant(&format!("{name}.scale.table"), &film.scale);
+        let shift_table = self.graph.constant(&format!("{name}.shift.table"), &film.shift);
+        let one = self.graph.floats(&format!("{name}.one"), &[1], &[1.0]);
+        let scale = self.graph.node("MatMul", &[&self.age, &scale_table], &format!("{name}.scale.row"), &[]);
+        let scale = self.graph.add(&format!("{name}.scale.one"), &scale, &one);
+        let shift = self.graph.node("MatMul", &[&self.age, &shift_table], &format!("{name}.shift.row"), &[]);
+        let scale = self.graph.reshape(&format!("{name}.scale"), &scale, &[1, channels, 1, 1]);
+        let shift = self.graph.reshape(&format!("{name}.shift"), &shift, &[1, channels, 1, 1]);
+        let y = self.graph.multiply(&format!("{name}.scaled"), &y, &scale);
+        self.graph.add(name, &y, &shift)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::engine::{Engine, TchEngine, TractEngine};
+    use crate::export::testing::{conditions, face, generator};
+    use crate::nets::ConditionMode;
+
+    #[test]
+    fn the_float_graph_in_tract_is_the_net_in_tch() {
+        for head in [Head::Rgb, Head::Edit] {
+            for condition in [ConditionMode::Join, ConditionMode::Film] {
+                let generator = generator(head, condition);
+                let features = default_features(&generator);
+                let bytes = graph(&generator, Quantization::None, &features).unwrap();
+                let mut tract = TractEngine::new(&bytes).unwrap();
+                let mut tch = TchEngine::new(&generator, &features);
+                for age in conditions() {
+                    let (a, b) = (tract.run(&face(32), &age).unwrap(), tch.run(&face(32), &age).unwrap());
+                    assert_eq!(a.len(), b.len());
+                    for ((name, a), (_, b)) in a.iter().zip(&b) {
+                        let largest = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                        assert!(a.len() == b.len() && largest < 1e-4, "{head:?} {condition:?} {name}: {largest}");
+                    }
+                }
+            }
+        }
+    }
+}

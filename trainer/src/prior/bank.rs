@@ -1,0 +1,239 @@
+//! The decades' average differences in the frame of the mean shape, from the training part of a cache.
+
+use super::filters::{bands, blur, luma};
+use super::masks;
+use super::registration::Registration;
+use super::teacher::PriorError;
+use crate::data::cache::{Cache, FaceRecord, Gender, Split};
+use crate::data::tensors::faces_to_tensor;
+use shared::landmarks::COUNT;
+use shared::{Decade, Landmarks, Point, decade};
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Everything the teacher draws with. Genders: 0 male, 1 female.
+#[derive(Debug)]
+pub struct Bank {
+    pub registration: Registration,
+    /// `[2, 6, 3, S, S]`: colour minus the mean over the decades, in −2..2.
+    pub colour: Tensor,
+    /// `[2, 6, 3, S, S]`: natural logarithm of each brightness band's contrast over its mean over the decades.
+    pub gains: Tensor,
+    /// `[2, 1, S, S]`: blended wrinkle texture as a share of the local brightness.
+    pub wrinkles: Tensor,
+}
+
+/// Faces used of each gender, group and decade, so that no group outweighs the others.
+const FACES_A_CELL: usize = 130;
+/// A cell this full is believed half against the mean of all groups.
+const BELIEVED: f64 = 80.0;
+/// People whose wrinkles are blended, a gender: enough that nobody can be recognised.
+const WRINKLED_FACES: usize = 24;
+const BATCH: usize = 64;
+/// Contrast beyond this is an edge, not skin (20 of 255).
+const BAND_LIMIT: f64 = 20.0 / 127.5;
+
+impl Bank {
+    pub fn build(cache: &Cache) -> Result<Self, PriorError> {
+        no_grad(|| {
+            let cells = cells(cache);
+            let registration = Registration::new(mean_shape(cache, &cells)?);
+            let sums = Sums::over(cache, &cells, &registration)?;
+            let face = masks::face(registration.mean(), cache.side() as i64);
+            let colour = sums.colour(&face);
+            let gains = sums.gains() * &face;
+            let wrinkles = wrinkles(cache, &cells, &registration)?;
+            Ok(Self { registration, colour, gains, wrinkles })
+        })
+    }
+}
+
+/// The faces of one gender, group and decade, as indices into the cache.
+type Cells = BTreeMap<(usize, String, usize), Vec<usize>>;
+
+fn cells(cache: &Cache) -> Cells {
+    let mut cells = Cells::new();
+    for (index, record) in cache.records().iter().enumerate().filter(|(_, r)| r.split == Split::Train) {
+        let key = |gender| (gender, record.group.clone().unwrap_or_default(), record.decade.index());
+        for gender in genders_of(record) {
+            let cell = cells.entry(key(gender)).or_default();
+            if cell.len() < FACES_A_CELL {
+                cell.push(index);
+            }
+        }
+    }
+    cells
+}
+
+/// A face of unknown gender counts for both.
+fn genders_of(record: &FaceRecord) -> Vec<usize> {
+    match record.gender {
+        Some(Gender::Male) => vec![0],
+        Some(Gender::Female) => vec![1],
+        None => vec![0, 1],
+    }
+}
+
+/// Mean of the genders' and decades' means, alike on both sides.
+fn mean_shape(cache: &Cache, cells: &Cells) -> Result<Landmarks, PriorError> {
+    let mut sums = BTreeMap::<(usize, usize), ([Point; COUNT], usize)>::new();
+    for ((gender, _, decade), members) in cells {
+        let (sum, count) = sums.entry((*gender, *decade)).or_insert(([Point::default(); COUNT], 0));
+        for &index in members {
+            let face = &cache.records()[index].landmarks;
+            for (sum, (p, q)) in sum.iter_mut().zip(face.0.iter().zip(face.mirrored(1.0).0)) {
+                *sum = *sum + (*p + q) * 0.5;
+            }
+            *count += 1;
+        }
+    }
+    for decade in Decade::ALL {
+        if (0..2).any(|gender| !sums.contains_key(&(gender, decade.index()))) {
+            return Err(PriorError::EmptyDecade { decade });
+        }
+    }
+    let means: Vec<_> = sums.values().map(|(sum, count)| sum.map(|p| p * (1.0 / *count as f32))).collect();
+    Ok(Landmarks(std::array::from_fn(|i| Point::mean(&means.iter().map(|mean| mean[i]).collect::<Vec<_>>()))))
+}
+
+/// Sums over registered faces (and their mirror images) a cell.
+struct Sums {
+    side: i64,
+    /// Mean colour `[3, S, S]` and count of faces a cell.
+    colour: BTreeMap<(usize, String, usize), (Tensor, usize)>,
+    /// Summed band contrast `[3, S, S]` and count a gender and decade.
+    contrast: BTreeMap<(usize, usize), (Tensor, usize)>,
+}
+
+impl Sums {
+    fn over(cache: &Cache, cells: &Cells, registration: &Registration) -> Result<Self, PriorError> {
+        let side = cache.side() as i64;
+        let mut sums = Self { side, colour: BTreeMap::new(), contrast: BTreeMap::new() };
+        for (key, members) in cells {
+            let blank = || Tensor::zeros([3, side, side], (Kind::Float, Device::Cpu));
+            let (mut colour, mut contrast) = (blank(), blank());
+            for batch in members.chunks(BATCH) {
+                let faces = registered(cache, batch, registration)?;
+                let both = Tensor::cat(&[&faces, &faces.flip([3])], 0);
+                colour += both.sum_dim_intlist([0i64].as_slice(), false, Kind::Float) / 2.0;
+                let bands = bands(&luma(&both)).abs().clamp_max(BAND_LIMIT);
+                contrast += bands.sum_dim_intlist([0i64].as_slice(), false, Kind::Float) / 2.0;
+            }
+            let entry = sums.contrast.entry((key.0, key.2)).or_insert_with(|| (blank(), 0));
+            entry.0 += contrast;
+            entry.1 += members.len();
+            sums.colour.insert(key.clone(), (colour / members.len() as f64, members.len()));
+        }
+        Ok(sums)
+    }
+
+    /// `[2, 6, 3, S, S]`: for each group the differences between its decades, believed as far as its faces are many, and
+    /// the mean over the groups; without most of the overall change of skin tone, which is the sample's and not age's.
+    fn colour(&self, face: &Tensor) -> Tensor {
+        let genders = [0, 1].map(|gender| {
+            let groups: std::collections::BTreeSet<&str> =
+                self.colour.keys().filter(|key| key.0 == gender).map(|key| key.1.as_str()).collect();
+            let overall = self.decades(gender, &groups);
+            let overall = &overall - overall.mean_dim([0i64].as_slice(), true, Kind::Float);
+            let group_differences: Vec<Tensor> = groups
+                .iter()
+                .map(|group| {
+                    let own = self.decades(gender, &std::iter::once(*group).collect());
+                    let own = &own - own.mean_dim([0i64].as_slice(), true, Kind::Float);
+                    let counts = decade_counts(|d| self.cell(gender, group, d).map_or(0, |cell| cell.1));
+                    let belief = (&counts / (&counts + BELIEVED)).view([-1, 1, 1, 1]);
+                    &own * &belief + &overall * (1.0 - belief)
+                })
+                .collect();
+            Tensor::stack(&group_differences, 0).mean_dim([0i64].as_slice(), false, Kind::Float)
+        });
+        let all = Tensor::stack(&genders, 0);
+        let weight = face / face.sum(Kind::Float);
+        let tone = (&all * weight.view([1, 1, 1, self.side, self.side])).sum_dim_intlist(
+            [3i64, 4].as_slice(),
+            true,
+            Kind::Float,
+        );
+        let shaped = (all - tone * 0.8) * face;
+        // Teenagers' fringes would be painted on foreheads.
+        let row = Tensor::arange(self.side, (Kind::Float, Device::Cpu)) / self.side as f64;
+        let brow = ((row - 0.17) / 0.11).clamp(0.25, 1.0).view([1, 1, self.side, 1]);
+        let _ = shaped.select(1, 0).g_mul_(&brow);
+        &shaped - shaped.mean_dim([1i64].as_slice(), true, Kind::Float)
+    }
+
+    /// Mean colour a decade `[6, 3, S, S]` over some groups; a decade nobody is in takes the mean of the others.
+    fn decades(&self, gender: usize, groups: &std::collections::BTreeSet<&str>) -> Tensor {
+        let mean_of = |decade: usize| {
+            let cells: Vec<_> = groups.iter().filter_map(|group| self.cell(gender, group, decade)).collect();
+            let weight = |count: usize| count.min(60) as f64;
+            let total: f64 = cells.iter().map(|cell| weight(cell.1)).sum();
+            cells.iter().map(|cell| &cell.0 * (weight(cell.1) / total)).reduce(|a, b| a + b)
+        };
+        let means: Vec<Option<Tensor>> = (0..decade::COUNT).map(mean_of).collect();
+        let present: Vec<Tensor> = means.iter().flatten().map(Tensor::shallow_clone).collect();
+        let fallback = Tensor::stack(&present, 0).mean_dim([0i64].as_slice(), false, Kind::Float);
+        let filled: Vec<Tensor> =
+            means.into_iter().map(|mean| mean.unwrap_or_else(|| fallback.shallow_clone())).collect();
+        Tensor::stack(&filled, 0)
+    }
+
+    fn cell(&self, gender: usize, group: &str, decade: usize) -> Option<&(Tensor, usize)> {
+        self.colour.get(&(gender, group.to_owned(), decade))
+    }
+
+    /// `[2, 6, 3, S, S]`
+    fn gains(&self) -> Tensor {
+        let means: Vec<Tensor> = self.contrast.values().map(|(sum, count)| sum / *count as f64).collect();
+        let means = blur(&Tensor::stack(&means, 0), 1.6) + 1e-4;
+        let logs = means.log().view([2, decade::COUNT as i64, 3, self.side, self.side]);
+        &logs - logs.mean_dim([1i64].as_slice(), true, Kind::Float)
+    }
+}
+
+fn decade_counts(count: impl Fn(usize) -> usize) -> Tensor {
+    let counts: Vec<f32> = (0..decade::COUNT).map(|d| count(d) as f32).collect();
+    Tensor::from_slice(&counts)
+}
+
+/// Faces `[N, 3, S, S]` in −1..1, drawn in the mean shape.
+fn registered(cache: &Cache, indices: &[usize], registration: &Registration) -> Result<Tensor, PriorError> {
+    let faces = faces_to_tensor(cache, indices)?;
+    let landmarks: Vec<Landmarks> = indices.iter().map(|&i| cache.records()[i].landmarks).collect();
+    Ok(registration.to_mean(&faces, &registration.flow(&landmarks)))
+}
+
+/// `[2, 1, S, S]`: what lies above a blur of the skin, over the local brightness, blended over the people of each gender
+/// in whom it is strongest on both sides of the face alike; noise and side light are not.
+fn wrinkles(cache: &Cache, cells: &Cells, registration: &Registration) -> Result<Tensor, PriorError> {
+    let side = cache.side() as i64;
+    let unit = side as f64 / 128.0;
+    let skin = masks::skin(registration.mean(), side);
+    let mut blended = Vec::new();
+    for gender in 0..2 {
+        let old = cells.iter().filter(|((g, _, d), _)| *g == gender && *d >= Decade::Fifties.index());
+        let indices: Vec<usize> = old.flat_map(|(_, members)| members.iter().copied()).collect();
+        let (mut textures, mut strengths) = (Vec::new(), Vec::new());
+        for batch in indices.chunks(BATCH) {
+            let brightness = luma(&registered(cache, batch, registration)?);
+            let ground = blur(&brightness, 4.0 * unit);
+            let texture = ((brightness - &ground) / (ground + 1.2)).clamp(-0.35, 0.25) * &skin;
+            let alike = (&texture * texture.flip([3])).mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
+            textures.push(texture);
+            strengths.push(alike);
+        }
+        let (textures, strengths) = (Tensor::cat(&textures, 0), Tensor::cat(&strengths, 0));
+        let count = WRINKLED_FACES.min(indices.len()) as i64;
+        let strongest = strengths.topk(count, 0, true, true).1;
+        let sum = textures.index_select(0, &strongest).sum_dim_intlist([0i64].as_slice(), true, Kind::Float);
+        // Between a mean, in which nothing is left, and a sum, which nobody has.
+        let mut texture = sum / (count as f64).powf(0.75);
+        if gender == 0 {
+            let mouth_side = (registration.mean().0[33].y * side as f32) as i64 + 2;
+            let _ = texture.narrow(2, mouth_side, side - mouth_side).g_mul_scalar_(0.35);
+        }
+        texture = &texture - blur(&texture, 6.0 * unit);
+        blended.push(texture);
+    }
+    Ok(Tensor::cat(&blended, 0))
+}

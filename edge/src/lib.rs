@@ -4,7 +4,9 @@
 
 pub mod ager;
 pub mod bundle;
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod compose;
 pub mod demo;
 pub mod face;
@@ -12,11 +14,14 @@ pub mod files;
 pub mod frames;
 pub mod lettering;
 pub mod mask;
+pub mod mirror;
 pub mod photo;
+pub mod photograph;
 pub mod portrait;
 pub mod scene;
 pub mod screen;
 pub mod strip;
 pub mod synthetic;
+pub mod timing;
 #[cfg(test)]
 mod testing;

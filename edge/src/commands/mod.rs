@@ -1,0 +1,26 @@
+//! One file a command: its arguments, what it does, and the errors it can end with.
+
+pub mod age;
+pub mod bench;
+pub mod doctor;
+pub mod run;
+
+use crate::ager::{Ager, AgerError};
+use crate::bundle::{Bundle, BundleError};
+use std::path::Path;
+
+/// Why a bundle is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Ager(#[from] AgerError),
+}
+
+/// The bundle in `folder`, or the one inside this program, ready to run.
+fn load(folder: Option<&Path>) -> Result<(Bundle, Ager), ModelError> {
+    let bundle = folder.map_or_else(Bundle::embedded, Bundle::read)?;
+    let ager = Ager::new(&bundle)?;
+    Ok((bundle, ager))
+}

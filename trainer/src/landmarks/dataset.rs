@@ -1,0 +1,146 @@
+//! Pictures with known landmarks: a folder with `points68.csv` comes in, grey pictures with their points go out.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use edge::face::crop::luma;
+use rayon::prelude::*;
+use shared::{FivePoints, Landmarks, Point, Similarity};
+
+/// Labels of two different nets are taken for wrong where one of the five points differs by more than this share of the eye
+/// distance: the worst hundredth of FairFace.
+const MAX_DISAGREEMENT: f32 = 0.22;
+
+/// A grey picture at half its size, which is still more than the net sees, and the landmarks of the face in it, in pixels of
+/// the half.
+#[derive(Clone, Debug)]
+pub struct LabelledFace {
+    /// As in the label files, such as `val/17.jpg`.
+    pub file: String,
+    pub width: usize,
+    pub height: usize,
+    /// `[height, width]`
+    pub grey: Vec<u8>,
+    pub landmarks: Landmarks,
+}
+
+/// Faces to learn from and faces to measure with; nobody is in both.
+#[derive(Debug)]
+pub struct Dataset {
+    pub train: Vec<LabelledFace>,
+    pub val: Vec<LabelledFace>,
+    /// Training pictures left out because the two label files disagree.
+    pub doubtful: usize,
+    /// Pictures left out because they could not be read, with the reason.
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// What keeps a dataset from being read.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    #[error("{path}: {error}; a folder with points68.csv and the pictures it names is needed (FairFace's frontal part)")]
+    Labels { path: PathBuf, error: csv::Error },
+    #[error("{path}, line {line}: {found:?} in column {column} is not a number of pixels")]
+    Number { path: PathBuf, line: usize, column: String, found: String },
+    #[error("{path} names no column {column}")]
+    Column { path: PathBuf, column: String },
+    #[error("{folder} holds {train} pictures to train on and {val} to measure with, both `train/…` and `val/…` are needed")]
+    Empty { folder: PathBuf, train: usize, val: usize },
+}
+
+impl Dataset {
+    /// Reads `points68.csv`, `points.csv` where it is there, and every picture they name; files under `val/` are kept apart.
+    pub fn read(folder: &Path) -> Result<Self, DatasetError> {
+        let second = folder.join("points.csv");
+        let second = if second.exists() { read_five(&second)? } else { HashMap::new() };
+        let mut labels = read_68(&folder.join("points68.csv"))?;
+        let all = labels.len();
+        labels.retain(|(file, landmarks)| {
+            file.starts_with("val/") || second.get(file).is_none_or(|five| disagreement(landmarks, five) <= MAX_DISAGREEMENT)
+        });
+        let doubtful = all - labels.len();
+        let pictures: Vec<_> = labels.into_par_iter().map(|(file, marks)| read_picture(folder, file, marks)).collect();
+        let mut dataset = Self { train: Vec::new(), val: Vec::new(), doubtful, unreadable: Vec::new() };
+        for picture in pictures {
+            match picture {
+                Ok(face) if face.file.starts_with("val/") => dataset.val.push(face),
+                Ok(face) => dataset.train.push(face),
+                Err(reason) => dataset.unreadable.push(reason),
+            }
+        }
+        let (train, val) = (dataset.train.len(), dataset.val.len());
+        if train == 0 || val == 0 {
+            return Err(DatasetError::Empty { folder: folder.to_owned(), train, val });
+        }
+        Ok(dataset)
+    }
+}
+
+fn read_picture(folder: &Path, file: String, landmarks: Landmarks) -> Result<LabelledFace, (String, String)> {
+    match image::open(folder.join(&file)) {
+        Ok(picture) => {
+            let (width, height) = (picture.width() / 2, picture.height() / 2);
+            let half = image::imageops::thumbnail(&picture.to_rgb8(), width.max(1), height.max(1));
+            let grey = half.pixels().map(|p| luma(p.0) as u8).collect();
+            let landmarks = landmarks.map(&Similarity::scaling(0.5));
+            Ok(LabelledFace { file, width: half.width() as usize, height: half.height() as usize, grey, landmarks })
+        }
+        Err(error) => Err((file, error.to_string())),
+    }
+}
+
+/// Largest distance between the five points of two labels, over the eye distance.
+fn disagreement(landmarks: &Landmarks, five: &FivePoints) -> f32 {
+    let pairs = landmarks.five().to_array().into_iter().zip(five.to_array());
+    pairs.map(|(p, q)| p.distance(q)).fold(0.0, f32::max) / landmarks.eye_distance()
+}
+
+fn read_68(path: &Path) -> Result<Vec<(String, Landmarks)>, DatasetError> {
+    let columns: Vec<String> = (0..shared::landmarks::COUNT).flat_map(|i| [format!("x{i}"), format!("y{i}")]).collect();
+    let rows = read_columns(path, &columns)?;
+    let landmarks = |v: &[f32]| Landmarks(std::array::from_fn(|i| Point::new(v[2 * i], v[2 * i + 1])));
+    Ok(rows.into_iter().map(|(file, values)| (file, landmarks(&values))).collect())
+}
+
+fn read_five(path: &Path) -> Result<HashMap<String, FivePoints>, DatasetError> {
+    let names = ["left_eye", "right_eye", "nose", "mouth_left", "mouth_right"];
+    let columns: Vec<String> = names.iter().flat_map(|name| [format!("{name}_x"), format!("{name}_y")]).collect();
+    let five = |v: &[f32]| FivePoints {
+        left_eye: Point::new(v[0], v[1]),
+        right_eye: Point::new(v[2], v[3]),
+        nose: Point::new(v[4], v[5]),
+        mouth_left: Point::new(v[6], v[7]),
+        mouth_right: Point::new(v[8], v[9]),
+    };
+    Ok(read_columns(path, &columns)?.into_iter().map(|(file, values)| (file, five(&values))).collect())
+}
+
+/// The file's name and the named columns of each row, as many values as there are columns.
+fn read_columns(path: &Path, columns: &[String]) -> Result<Vec<(String, Vec<f32>)>, DatasetError> {
+    let csv_error = |error| DatasetError::Labels { path: path.to_owned(), error };
+    let mut reader = csv::Reader::from_path(path).map_err(csv_error)?;
+    let header = reader.headers().map_err(csv_error)?.clone();
+    let place = |column: &str| {
+        let missing = || DatasetError::Column { path: path.to_owned(), column: column.to_owned() };
+        header.iter().position(|name| name == column).ok_or_else(missing)
+    };
+    let file_place = place("file")?;
+    let places = columns.iter().map(|column| place(column)).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::new();
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(csv_error)?;
+        let mut values = Vec::with_capacity(columns.len());
+        for (&place, column) in places.iter().zip(columns) {
+            let found = record.get(place).unwrap_or_default();
+            match found.parse::<f32>() {
+                Ok(value) if value.is_finite() => values.push(value),
+                _ => {
+                    let (path, column, found) = (path.to_owned(), column.clone(), found.to_owned());
+                    return Err(DatasetError::Number { path, line: row + 2, column, found });
+                }
+            }
+        }
+        rows.push((record.get(file_place).unwrap_or_default().to_owned(), values));
+    }
+    Ok(rows)
+}

@@ -6,6 +6,7 @@ pub mod data;
 pub mod export;
 pub mod inspect;
 pub mod landmarks;
+pub mod memory;
 pub mod nets;
 pub mod prior;
 pub mod recipe;

@@ -1,14 +1,14 @@
 use clap::Parser;
-
 #[derive(Parser)]
-enum Command {
-    /// Trains the landmark net
-    Landmarks(trainer::landmarks::Args),
+enum Cli {
+    Prior(trainer::prior::sheet::Args),
+    Composites(trainer::prior::composite::Args),
 }
-
 fn main() -> anyhow::Result<()> {
-    match Command::parse() {
-        Command::Landmarks(args) => trainer::landmarks::run(&args)?,
+    trainer::memory::keep_freed_tensors();
+    match Cli::parse() {
+        Cli::Prior(a) => trainer::prior::sheet::run(&a)?,
+        Cli::Composites(a) => trainer::prior::composite::run(&a)?,
     }
     Ok(())
 }

@@ -6,4 +6,5 @@ pub mod label;
 pub mod record;
 pub mod sampler;
 pub mod summary;
+pub mod tensors;
 pub mod writer;

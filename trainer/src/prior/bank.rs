@@ -29,7 +29,7 @@ const FACES_A_CELL: usize = 130;
 const BELIEVED: f64 = 80.0;
 /// People whose wrinkles are blended, a gender: enough that nobody can be recognised.
 const WRINKLED_FACES: usize = 24;
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 /// Contrast beyond this is an edge, not skin (20 of 255).
 const BAND_LIMIT: f64 = 20.0 / 127.5;
 
@@ -99,6 +99,7 @@ fn mean_shape(cache: &Cache, cells: &Cells) -> Result<Landmarks, PriorError> {
 /// Sums over registered faces (and their mirror images) a cell.
 struct Sums {
     side: i64,
+    mean: Landmarks,
     /// Mean colour `[3, S, S]` and count of faces a cell.
     colour: BTreeMap<(usize, String, usize), (Tensor, usize)>,
     /// Summed band contrast `[3, S, S]` and count a gender and decade.
@@ -108,7 +109,7 @@ struct Sums {
 impl Sums {
     fn over(cache: &Cache, cells: &Cells, registration: &Registration) -> Result<Self, PriorError> {
         let side = cache.side() as i64;
-        let mut sums = Self { side, colour: BTreeMap::new(), contrast: BTreeMap::new() };
+        let mut sums = Self { side, mean: *registration.mean(), colour: BTreeMap::new(), contrast: BTreeMap::new() };
         for (key, members) in cells {
             let blank = || Tensor::zeros([3, side, side], (Kind::Float, Device::Cpu));
             let (mut colour, mut contrast) = (blank(), blank());
@@ -155,6 +156,9 @@ impl Sums {
             Kind::Float,
         );
         let shaped = (all - tone * 0.8) * face;
+        // Older men of the sample wear more beards; nobody should grow one that is not theirs.
+        let beard: Tensor = 1.0 - masks::beard(&self.mean, self.side) * 0.6;
+        let _ = shaped.select(0, 0).g_mul_(&beard.view([1, 1, self.side, self.side]));
         // Teenagers' fringes would be painted on foreheads.
         let row = Tensor::arange(self.side, (Kind::Float, Device::Cpu)) / self.side as f64;
         let brow = ((row - 0.17) / 0.11).clamp(0.25, 1.0).view([1, 1, self.side, 1]);
@@ -209,6 +213,8 @@ fn wrinkles(cache: &Cache, cells: &Cells, registration: &Registration) -> Result
     let side = cache.side() as i64;
     let unit = side as f64 / 128.0;
     let skin = masks::skin(registration.mean(), side);
+    // Glasses are alike on both sides too: whoever has strong edges around the eyes is passed over.
+    let judged = 1.0 - masks::glasses(registration.mean(), side) * 3.0;
     let mut blended = Vec::new();
     for gender in 0..2 {
         let old = cells.iter().filter(|((g, _, d), _)| *g == gender && *d >= Decade::Fifties.index());
@@ -218,7 +224,8 @@ fn wrinkles(cache: &Cache, cells: &Cells, registration: &Registration) -> Result
             let brightness = luma(&registered(cache, batch, registration)?);
             let ground = blur(&brightness, 4.0 * unit);
             let texture = ((brightness - &ground) / (ground + 1.2)).clamp(-0.35, 0.25) * &skin;
-            let alike = (&texture * texture.flip([3])).mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
+            let alike = &texture * texture.flip([3]);
+            let alike = (&alike * &judged).mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float);
             textures.push(texture);
             strengths.push(alike);
         }
@@ -229,10 +236,9 @@ fn wrinkles(cache: &Cache, cells: &Cells, registration: &Registration) -> Result
         // Between a mean, in which nothing is left, and a sum, which nobody has.
         let mut texture = sum / (count as f64).powf(0.75);
         if gender == 0 {
-            let mouth_side = (registration.mean().0[33].y * side as f32) as i64 + 2;
-            let _ = texture.narrow(2, mouth_side, side - mouth_side).g_mul_scalar_(0.35);
+            texture = texture * (1.0 - masks::beard(registration.mean(), side) * 0.65);
         }
-        texture = &texture - blur(&texture, 6.0 * unit);
+        texture = (&texture - blur(&texture, 6.0 * unit)) * (1.0 - masks::glasses(registration.mean(), side) * 0.4);
         blended.push(texture);
     }
     Ok(Tensor::cat(&blended, 0))

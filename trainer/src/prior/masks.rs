@@ -26,6 +26,22 @@ pub fn skin(mean: &Landmarks, side: i64) -> Tensor {
     spared.map_or_else(|| inside.shallow_clone(), |spared| &inside * (1.0 - spared))
 }
 
+/// Where glasses lie `[1, 1, S, S]` in 0..1: from under the brows to under the eyes, temple to temple.
+pub fn glasses(mean: &Landmarks, side: i64) -> Tensor {
+    let p = &mean.0;
+    let (top, bottom) = (p[37].y - 0.03, p[41].y + 0.1);
+    let zone =
+        [Point::new(p[0].x, top), Point::new(p[16].x, top), Point::new(p[16].x, bottom), Point::new(p[0].x, bottom)];
+    soften(&polygon(&zone, side), side as f64 / 64.0)
+}
+
+/// Where beards grow `[1, 1, S, S]` in 0..1: below the nose.
+pub fn beard(mean: &Landmarks, side: i64) -> Tensor {
+    let (p, nose) = (&mean.0, mean.0[33].y + 0.02);
+    let zone = [Point::new(p[2].x, nose), Point::new(p[14].x, nose), Point::new(p[14].x, 1.0), Point::new(p[2].x, 1.0)];
+    soften(&polygon(&zone, side), side as f64 / 64.0)
+}
+
 /// The jaw drawn a little narrower, closed by an arch under the hair line.
 fn outline(mean: &Landmarks, width: f32, height: f32) -> Vec<Point> {
     let jaw = mean.0[..17].iter().map(|p| Point::new(0.5 + (p.x - 0.5) * width, 0.5 + (p.y - 0.5) * height));

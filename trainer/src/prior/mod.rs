@@ -11,6 +11,7 @@ pub mod composite;
 mod filters;
 mod masks;
 mod registration;
+pub mod sheet;
 mod teacher;
 
 pub use bank::Bank;

@@ -89,7 +89,7 @@ fn spline_matrix(mean: &[Point; COUNT]) -> Tensor {
         &[Tensor::cat(&[kernel, plane.shallow_clone()], 1), Tensor::cat(&[plane.transpose(0, 1), zeros], 1)],
         0,
     );
-    let solution = system.linalg_inv().narrow(1, 0, n);
+    let solution = Tensor::linalg_inv(&system).narrow(1, 0, n);
     let evaluate = Tensor::cat(&[radial(&nodes, &anchors), affine(&nodes)], 1);
     evaluate.matmul(&solution).narrow(1, 0, COUNT as i64).to_kind(Kind::Float)
 }

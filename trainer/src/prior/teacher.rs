@@ -28,7 +28,7 @@ pub struct Strengths {
 
 impl Default for Strengths {
     fn default() -> Self {
-        Self { colour: 2.2, gains: 1.8, wrinkles: 1.0 }
+        Self { colour: 2.2, gains: 1.8, wrinkles: 0.8 }
     }
 }
 

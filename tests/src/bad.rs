@@ -47,6 +47,12 @@ pub const PHOTOS: &[Photo] = &[
         says: &[],
     },
     Photo {
+        what: "a JPEG cut in the middle",
+        name: "half.jpg",
+        make: |path| cut(path, image::ImageFormat::Jpeg, |whole| whole / 2),
+        says: &[],
+    },
+    Photo {
         what: "a PNG cut in the middle",
         name: "half.png",
         make: |path| cut(path, image::ImageFormat::Png, |whole| whole / 2),
@@ -83,10 +89,16 @@ pub const PHOTOS: &[Photo] = &[
         says: &[],
     },
     Photo {
+        what: "a device that never ends",
+        name: "endless.jpg",
+        make: |path| std::os::unix::fs::symlink("/dev/zero", path).expect("a temporary link"),
+        says: &["not a file"],
+    },
+    Photo {
         what: "a picture of one pixel",
         name: "pixel.png",
         make: |path| pictures::save(&pictures::wall(1, 1), path),
-        says: &["face"],
+        says: &["1×1"],
     },
     Photo {
         what: "a picture of a wall",

@@ -71,8 +71,8 @@ fn a_screen_that_cannot_be_is_named() {
 
 #[test]
 fn the_time_must_be_a_number_that_can_be() {
-    for time in ["-1", "soon", "nan"] {
-        edge().args(["run", "--for", time]).run().refused(&["--for"]);
+    for time in ["-1", "soon", "nan", "inf"] {
+        edge().arg("run").arg(format!("--for={time}")).run().refused(&["--for"]);
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Training {
     /// Generated pictures that a discriminator remembers.
     pub pool: usize,
     pub seed: u64,
+    /// Steps at the beginning in which the generators only follow the teacher (`losses.prior` and `losses.mask`).
+    pub warm_up: u64,
     /// Decay of the averaged generator weights; 0 for none.
     pub average: f64,
     /// Steps.
@@ -193,6 +195,8 @@ struct RawTraining {
     pool: usize,
     seed: u64,
     #[serde(default)]
+    warm_up: u64,
+    #[serde(default)]
     average: f64,
     checkpoint_every: u64,
     preview_every: u64,
@@ -225,6 +229,8 @@ impl Raw {
         need(told, "discriminator.conditioned", false, "true with topology \"single\"")?;
         let training = training.check()?;
         losses.check(generator.head)?;
+        let taught = training.warm_up == 0 || losses.prior > 0.0;
+        need(taught, "training.warm_up", training.warm_up, "0 unless losses.prior is above 0")?;
         Ok(Recipe { name, data, generator, discriminator, training, losses, text: text.to_owned() })
     }
 }
@@ -296,6 +302,7 @@ impl RawTraining {
             decay_from: self.decay_from,
             pool: self.pool,
             seed: self.seed,
+            warm_up: self.warm_up,
             average: self.average,
             checkpoint_every: self.checkpoint_every,
             preview_every: self.preview_every,
@@ -304,6 +311,11 @@ impl RawTraining {
 }
 
 impl Weights {
+    /// What counts while the generators only follow the teacher.
+    pub const fn of_warm_up(self) -> Self {
+        Self { adversarial: 0.0, cycle: 0.0, identity: 0.0, mismatch: 0.0, ..self }
+    }
+
     fn check(&self, head: Head) -> Result<(), Flaw> {
         let all = [
             ("losses.adversarial", self.adversarial),
@@ -374,6 +386,7 @@ mod tests {
             ("beta2 = 0.999", "beta2 = 1.0", "training.optimizer.beta2", "1.0"),
             ("average = 0.9", "average = 1.0", "training.average", "1.0"),
             ("checkpoint_every = 20", "checkpoint_every = 0", "training.checkpoint_every", "0"),
+            ("seed = 1", "seed = 1\nwarm_up = 5", "training.warm_up", "5"),
             ("cycle = 10.0", "cycle = -1.0", "losses.cycle", "-1.0"),
             ("head = \"edit\"", "head = \"rgb\"", "losses.mask", "0.05"),
         ] {

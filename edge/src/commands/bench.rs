@@ -65,7 +65,7 @@ const SIZE: (u32, u32) = (1280, 720);
 const STAGES: [&str; 7] = ["decode", "find", "follow", "crop", "age", "compose", "path"];
 
 #[derive(Debug, Serialize)]
-struct BenchResult<'a> {
+struct Report<'a> {
     bundle: &'a str,
     picture: [u32; 2],
     threads: usize,
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> Result<(), BenchError> {
         Spread::of(&all).map(|spread| Stage { stage, spread })
     };
     let path = |rounds: &Vec<[f64; STAGES.len()]>| rounds.iter().map(|round| round[STAGES.len() - 1]).sum::<f64>();
-    let result = BenchResult {
+    let result = Report {
         bundle: &bundle.manifest.name,
         picture: SIZE.into(),
         threads,
@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Result<(), BenchError> {
     Ok(())
 }
 
-fn print(result: &BenchResult) {
+fn print(result: &Report) {
     let [width, height] = result.picture;
     println!("Bundle `{}`, picture {width}×{height}, threads {}", result.bundle, result.threads);
     println!("{:<10} {:>9} {:>9} {:>9}", "stage", "median ms", "fastest", "slowest");

@@ -15,8 +15,11 @@ const MODEL: &[u8] = include_bytes!("../../models/seeta_fd_frontal_v1.0.bin");
 const WINDOW: u32 = 40;
 
 /// Side of the net's square, and how far its middle lies below the box's, in sides of the box: medians over FairFace.
-const SQUARE_OVER_BOX: f32 = 1.42;
+const SQUARE_OVER_BOX: f32 = 1.33;
 const MIDDLE_BELOW_BOX: f32 = 0.05;
+
+/// Side of the box over the picture's shorter side in FairFace's pictures, the median.
+const FILLING_SHARE: f32 = 0.88;
 
 /// A box around a face, in pixels of the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +35,8 @@ pub struct FaceBox {
 pub struct Search {
     /// Height that the picture is brought to, in pixels; its width is bounded to twice that.
     pub height: u32,
+    /// Whether a lower picture is enlarged to that height.
+    pub enlarge: bool,
     /// Grey border around the picture, as a share of its longer side, so that faces that fill the frame fit a window.
     pub border: f32,
     /// Boxes of a lower score are dropped.
@@ -75,6 +80,7 @@ fn face_box(found: &FaceInfo, to_picture: &Similarity) -> FaceBox {
 fn prepare(picture: &RgbImage, search: &Search) -> (GrayImage, Similarity) {
     let (width, height) = (picture.width().max(1) as f32, picture.height().max(1) as f32);
     let factor = (search.height as f32 / height).min(2.0 * search.height as f32 / width);
+    let factor = if search.enlarge { factor } else { factor.min(1.0) };
     let scaled = |length: f32| (length * factor).round().max(1.0) as u32;
     let (small_width, small_height) = (scaled(width), scaled(height));
     let small = if factor < 1.0 {
@@ -99,13 +105,10 @@ impl FaceBox {
         Similarity { shift: Point::new(0.5, 0.5) - middle * to_square, ..Similarity::scaling(to_square) }
     }
 
-    /// Intersection over union with another box.
-    pub fn overlap(&self, other: &Self) -> f32 {
-        let span = |a: f32, b: f32| {
-            let low = (a - self.side / 2.0).max(b - other.side / 2.0);
-            ((a + self.side / 2.0).min(b + other.side / 2.0) - low).max(0.0)
-        };
-        let shared = span(self.centre.x, other.centre.x) * span(self.centre.y, other.centre.y);
-        shared / (self.side * self.side + other.side * other.side - shared)
+    /// A guess without the cascade: the face fills the picture.
+    pub fn filling(picture: &RgbImage) -> Self {
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let centre = Point::new(width / 2.0, height / 2.0);
+        Self { centre, side: FILLING_SHARE * width.min(height), score: 0.0 }
     }
 }

@@ -25,25 +25,25 @@ pub enum FaceError {
     Net(#[from] NetError),
 }
 
-/// Faces down to a tenth of the picture's height.
-const WHOLE: Search = Search { height: 480, border: 0.0, threshold: 2.0 };
-/// Faces that fill the frame.
-const CLOSE: Search = Search { height: 160, border: 0.3, threshold: 2.0 };
-/// Both again for dim, turned or covered faces, with a stricter eye of the net.
-const WHOLE_AGAIN: Search = Search { threshold: 0.1, ..WHOLE };
-const CLOSE_AGAIN: Search = Search { threshold: 0.1, ..CLOSE };
+/// First faces that take at least a third of the picture's height, also those that fill the frame, at little cost; where
+/// there are none, faces down to a tenth of the height.
+const SEARCHES: [Search; 2] = [
+    Search { height: 140, enlarge: true, border: 0.3, threshold: UNSURE },
+    Search { height: 560, enlarge: false, border: 0.05, threshold: UNSURE },
+];
 
+/// The cascade's score from which it is seldom wrong, and the least at which a box is looked at.
+const SURE: f64 = 4.0;
+const UNSURE: f64 = 0.1;
 /// Looks at a box: the first finds the face roughly, the later ones see it upright and in its place.
 const LOOKS: usize = 3;
 const LOOKS_TO_FOLLOW: usize = 2;
-/// Score of a face where the detector was sure, and of one that is followed.
+/// The net's score of a face where the detector was sure, and of one that is followed.
 const SCORE: f32 = 0.5;
-/// Score of a face where the detector was not sure.
+/// The net's score of a face where the detector was not sure.
 const STRICT_SCORE: f32 = 0.9;
 /// Boxes looked at in one picture, best first.
 const MAX_BOXES: usize = 24;
-/// Boxes that share more than this are one face.
-const SAME_BOX: f32 = 0.4;
 /// Faces whose middles are closer than this many eye distances are one face.
 const SAME_FACE: f32 = 0.8;
 /// Eye distance below which points mean nothing, in pixels.
@@ -68,14 +68,22 @@ impl FaceFinder {
         Ok(Self { detector, net: Net::new(onnx)?, square: vec![0.0; SIDE * SIDE] })
     }
 
-    /// The faces of `picture`, largest first; none in a picture without faces, however small or empty.
+    /// The faces of `picture`, largest first; none in a picture without faces, however small or empty. Where a face takes a
+    /// third of the height or more, much smaller ones are not searched for.
     pub fn find(&mut self, picture: &RgbImage) -> Result<Vec<Face>, FaceError> {
         if picture.width() == 0 || picture.height() == 0 {
             return Ok(Vec::new());
         }
-        let mut faces = self.search(picture, [&WHOLE, &CLOSE], SCORE)?;
+        let mut faces = Vec::new();
+        for search in &SEARCHES {
+            faces = self.search(picture, search)?;
+            if !faces.is_empty() {
+                break;
+            }
+        }
         if faces.is_empty() {
-            faces = self.search(picture, [&WHOLE_AGAIN, &CLOSE_AGAIN], STRICT_SCORE)?;
+            let guess = FaceBox::filling(picture).guess();
+            faces.extend(self.look_closely(picture, guess, LOOKS, STRICT_SCORE)?);
         }
         faces.sort_by(|a, b| b.landmarks.eye_distance().total_cmp(&a.landmarks.eye_distance()));
         Ok(faces)
@@ -92,18 +100,10 @@ impl FaceFinder {
         }
     }
 
-    fn search(&mut self, picture: &RgbImage, searches: [&Search; 2], score: f32) -> Result<Vec<Face>, FaceError> {
-        let mut boxes: Vec<FaceBox> = Vec::new();
-        for search in searches {
-            for found in self.detector.find(picture, search) {
-                if boxes.iter().all(|other| other.overlap(&found) < SAME_BOX) {
-                    boxes.push(found);
-                }
-            }
-        }
-        boxes.sort_by(|a, b| b.score.total_cmp(&a.score));
+    fn search(&mut self, picture: &RgbImage, search: &Search) -> Result<Vec<Face>, FaceError> {
         let mut faces = Vec::new();
-        for found in boxes.iter().take(MAX_BOXES) {
+        for found in self.detector.find(picture, search).iter().take(MAX_BOXES) {
+            let score = if found.score >= SURE { SCORE } else { STRICT_SCORE };
             if let Some(face) = self.look_closely(picture, found.guess(), LOOKS, score)? {
                 keep(&mut faces, face);
             }

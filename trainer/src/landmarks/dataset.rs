@@ -56,24 +56,44 @@ impl Dataset {
         let mut labels = read_68(&folder.join("points68.csv"))?;
         let all = labels.len();
         labels.retain(|(file, landmarks)| {
-            file.starts_with("val/") || second.get(file).is_none_or(|five| disagreement(landmarks, five) <= MAX_DISAGREEMENT)
+            let agrees = |five| disagreement(landmarks, five) <= MAX_DISAGREEMENT;
+            file.starts_with(VAL) || second.get(file).is_none_or(agrees)
         });
         let doubtful = all - labels.len();
-        let pictures: Vec<_> = labels.into_par_iter().map(|(file, marks)| read_picture(folder, file, marks)).collect();
-        let mut dataset = Self { train: Vec::new(), val: Vec::new(), doubtful, unreadable: Vec::new() };
-        for picture in pictures {
-            match picture {
-                Ok(face) if face.file.starts_with("val/") => dataset.val.push(face),
-                Ok(face) => dataset.train.push(face),
-                Err(reason) => dataset.unreadable.push(reason),
-            }
+        let (pictures, unreadable) = read_pictures(folder, labels);
+        let (val, train): (Vec<_>, Vec<_>) = pictures.into_iter().partition(|face| face.file.starts_with(VAL));
+        if train.is_empty() || val.is_empty() {
+            return Err(DatasetError::Empty { folder: folder.to_owned(), train: train.len(), val: val.len() });
         }
-        let (train, val) = (dataset.train.len(), dataset.val.len());
-        if train == 0 || val == 0 {
-            return Err(DatasetError::Empty { folder: folder.to_owned(), train, val });
-        }
-        Ok(dataset)
+        Ok(Self { train, val, doubtful, unreadable })
     }
+
+    /// Only the pictures to measure with.
+    pub fn read_val(folder: &Path) -> Result<Vec<LabelledFace>, DatasetError> {
+        let mut labels = read_68(&folder.join("points68.csv"))?;
+        labels.retain(|(file, _)| file.starts_with(VAL));
+        let (val, _) = read_pictures(folder, labels);
+        if val.is_empty() {
+            return Err(DatasetError::Empty { folder: folder.to_owned(), train: 0, val: 0 });
+        }
+        Ok(val)
+    }
+}
+
+/// The folder of the pictures that are never trained on.
+const VAL: &str = "val/";
+
+/// Pictures that could be read, in the order of the labels, and the names of those that could not, with the reason.
+fn read_pictures(folder: &Path, labels: Vec<(String, Landmarks)>) -> (Vec<LabelledFace>, Vec<(String, String)>) {
+    let read: Vec<_> = labels.into_par_iter().map(|(file, marks)| read_picture(folder, file, marks)).collect();
+    let (mut faces, mut unreadable) = (Vec::new(), Vec::new());
+    for picture in read {
+        match picture {
+            Ok(face) => faces.push(face),
+            Err(reason) => unreadable.push(reason),
+        }
+    }
+    (faces, unreadable)
 }
 
 fn read_picture(folder: &Path, file: String, landmarks: Landmarks) -> Result<LabelledFace, (String, String)> {

@@ -39,7 +39,7 @@ mod tests {
         let store = nn::VarStore::new(Device::Cpu);
         let net = LandmarkNet::new(&store.root());
         let squares = Tensor::randn([8, 1, SIDE as i64, SIDE as i64], (Kind::Float, Device::Cpu));
-        tch::no_grad(|| (0..20).for_each(|_| drop(net.forward(&squares, true))));
+        tch::no_grad(|| (0..20).for_each(|_| drop(net.forward(&squares, true, Kind::Float))));
         net
     }
 
@@ -47,7 +47,7 @@ mod tests {
         let net = net();
         let square: Vec<f32> = (0..SIDE * SIDE).map(|i| ((i * 37 % 211) as f32 / 105.0) - 1.0).collect();
         let input = Tensor::from_slice(&square).view([1, 1, SIDE as i64, SIDE as i64]);
-        let (points, logit) = tch::no_grad(|| net.forward(&input, false));
+        let (points, logit) = tch::no_grad(|| net.forward(&input, false, Kind::Float));
         let mut device = Net::new(&onnx(&net, quantization).unwrap()).unwrap();
         let look = device.look(&square).unwrap();
         let found = Tensor::from_slice(&crate::landmarks::sample::flat(&look.points)).view([1, -1]);

@@ -68,10 +68,9 @@ impl LandmarkNet {
         }
     }
 
-    /// Points `[N, 136]` and logits `[N, 1]`.
-    pub fn forward(&self, squares: &Tensor, train: bool) -> (Tensor, Tensor) {
-        let bf16 = std::env::var("BF16").is_ok();
-        let mut x = squares.to_kind(if train && bf16 { Kind::BFloat16 } else { Kind::Float });
+    /// Points `[N, 136]` and logits `[N, 1]`, computed in `kind` (f32 or bf16) up to the heads.
+    pub fn forward(&self, squares: &Tensor, train: bool, kind: Kind) -> (Tensor, Tensor) {
+        let mut x = squares.to_kind(kind);
         for ((conv, norm), (_, _, stride)) in self.layers.iter().zip(LAYERS) {
             let weight = conv.ws.to_kind(x.kind());
             x = norm.forward_t(&x.conv2d(&weight, None::<&Tensor>, [stride; 2], [1; 2], [1; 2], 1), train).relu();

@@ -11,7 +11,7 @@ use shared::{Landmarks, Point, Similarity};
 use super::dataset::LabelledFace;
 
 /// Share of the samples that show no face, or one far from where it is expected.
-const NEGATIVE_SHARE: f64 = 0.25;
+const NEGATIVE_SHARE: f64 = 0.2;
 
 /// What the net sees and what it should say.
 #[derive(Clone, Debug)]

@@ -22,8 +22,8 @@ use super::net::LandmarkNet;
 use super::sample::{self, Jitter, Outside, Sample};
 use crate::train::optimizer::{Method, Optimizer};
 
-const BATCH: usize = 64;
-const LEARNING_RATE: f64 = 2e-3;
+const BATCH: usize = 32;
+const LEARNING_RATE: f64 = 1.5e-3;
 const ADAM: Method = Method::Adam { beta1: 0.9, beta2: 0.99 };
 /// Steps over which the learning rate rises from nothing.
 const WARM_UP: f64 = 100.0;
@@ -37,9 +37,25 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub steps: u64,
+    /// Ends earlier if it takes longer; what is learnt then depends on the machine's speed.
+    pub time: Option<Duration>,
+    /// Convolutions in bf16, faster on CPUs that know it.
+    pub bf16: bool,
     pub seed: u64,
     /// Where the run is kept; a run found there goes on.
     pub checkpoint: PathBuf,
+}
+
+impl Plan {
+    /// Share of the run that is done, 0..1: by steps or by time, whichever ends first.
+    fn progress(&self, step: u64, spent: Duration) -> f64 {
+        let by_time = self.time.map_or(0.0, |time| spent.as_secs_f64() / time.as_secs_f64().max(1e-9));
+        (step as f64 / self.steps.max(1) as f64).max(by_time).min(1.0)
+    }
+
+    fn minutes_left(&self, step: u64, spent: Duration) -> f64 {
+        spent.as_secs_f64() / 60.0 * (1.0 / self.progress(step, spent).max(1e-9) - 1.0)
+    }
 }
 
 /// What stops a training.
@@ -67,6 +83,8 @@ pub struct Run {
     pub net: LandmarkNet,
     optimizer: Optimizer,
     step: u64,
+    /// Time spent in earlier parts of the run.
+    spent: Duration,
 }
 
 impl Run {
@@ -77,7 +95,12 @@ impl Run {
         let mut net = LandmarkNet::new(&store.root());
         net.start_from(&Tensor::from_slice(mean));
         let optimizer = Optimizer::new(&store, ADAM);
-        Self { store, net, optimizer, step: 0 }
+        Self { store, net, optimizer, step: 0, spent: Duration::ZERO }
+    }
+
+    /// Samples seen so far.
+    pub fn samples(&self) -> u64 {
+        self.step * BATCH as u64
     }
 
     /// Trains to the plan's last step, from the checkpoint where there is one.
@@ -107,28 +130,28 @@ impl Run {
         plan: &Plan,
     ) -> Result<(), TrainingError> {
         let (first, start) = (self.step, Instant::now());
-        let (mut saved, mut mean_loss) = (start, 0.0);
-        while self.step < plan.steps {
+        let (mut saved, mut mean_loss, spent) = (start, 0.0, self.spent);
+        while plan.progress(self.step, self.spent) < 1.0 {
             let batch = batches.recv().map_err(|_| TrainingError::Samples)??;
-            let loss = self.learn(&batch, plan.steps);
+            let loss = self.learn(&batch, plan);
+            self.spent = spent + start.elapsed();
             if !loss.is_finite() {
                 return Err(TrainingError::NotFinite { step: self.step, loss });
             }
             mean_loss += loss / STEPS_A_REPORT as f64;
             if self.step.is_multiple_of(STEPS_A_REPORT) {
-                let rate = (self.step - first) as f64 / start.elapsed().as_secs_f64();
-                let left = (plan.steps - self.step) as f64 / rate / 60.0;
+                let rate = BATCH as f64 * (self.step - first) as f64 / start.elapsed().as_secs_f64();
+                let left = plan.minutes_left(self.step, self.spent);
                 let error = self.error(val, val.len().min(256))?;
                 println!(
-                    "step {:6}/{}  loss {mean_loss:.5}  error on val {:.2} %  {:.0} samples/s, {left:.1} minutes left",
+                    "step {:6}/{}  loss {mean_loss:.5}  error on val {:.2} %  {rate:.0} samples/s, {left:.1} minutes left",
                     self.step,
                     plan.steps,
-                    100.0 * error,
-                    rate * BATCH as f64
+                    100.0 * error
                 );
                 mean_loss = 0.0;
             }
-            if saved.elapsed() > CHECKPOINT_EVERY || self.step == plan.steps {
+            if saved.elapsed() > CHECKPOINT_EVERY || plan.progress(self.step, self.spent) >= 1.0 {
                 self.save(plan)?;
                 saved = Instant::now();
             }
@@ -137,17 +160,17 @@ impl Run {
     }
 
     /// One step; the loss before it.
-    fn learn(&mut self, batch: &[Sample], steps: u64) -> f64 {
+    fn learn(&mut self, batch: &[Sample], plan: &Plan) -> f64 {
         let (squares, points, is_face) = tensors(batch);
         self.optimizer.zero_grad();
-        let (found, logits) = self.net.forward(&squares, true);
+        let (found, logits) = self.net.forward(&squares, true, if plan.bf16 { Kind::BFloat16 } else { Kind::Float });
         let eye_distance = f64::from(TEMPLATE.left_eye.distance(TEMPLATE.right_eye));
         let misses = found.smooth_l1_loss(&points, tch::Reduction::None, SMALL_ERROR * eye_distance) / eye_distance;
         let misses = (misses.mean_dim(1, true, Kind::Float) * &is_face).sum(Kind::Float) / is_face.sum(Kind::Float).clamp_min(1.0);
         let doubts = logits.binary_cross_entropy_with_logits(&is_face, None::<&Tensor>, None::<&Tensor>, tch::Reduction::Mean);
         let loss = misses + doubts * SCORE_WEIGHT;
         loss.backward();
-        self.optimizer.step(learning_rate(self.step, steps));
+        self.optimizer.step(learning_rate(self.step, plan.progress(self.step, self.spent)));
         self.step += 1;
         loss.double_value(&[])
     }
@@ -165,7 +188,7 @@ impl Run {
                 })
                 .collect::<Result<Vec<_>, FitError>>()?;
             let (squares, _, _) = tensors(&batch);
-            let found = tch::no_grad(|| self.net.forward(&squares, false).0);
+            let found = tch::no_grad(|| self.net.forward(&squares, false, Kind::Float).0);
             for (i, sample) in batch.iter().enumerate() {
                 let values = Vec::<f32>::try_from(found.get(i as i64)).unwrap_or_default();
                 let found = Landmarks(std::array::from_fn(|k| Point::new(values[2 * k], values[2 * k + 1])));
@@ -179,6 +202,7 @@ impl Run {
         let mut named: Vec<_> = self.store.variables().into_iter().map(|(name, t)| (format!("net.{name}"), t)).collect();
         named.extend(self.optimizer.state().into_iter().map(|(name, t)| (format!("optimizer.{name}"), t)));
         named.push(("step".into(), Tensor::from(self.step as i64)));
+        named.push(("milliseconds".into(), Tensor::from(self.spent.as_millis() as i64)));
         named.push(("seed".into(), Tensor::from(plan.seed as i64)));
         let mut bytes = Vec::new();
         Tensor::save_multi_to_stream(&named, &mut bytes).map_err(TrainingError::Pack)?;
@@ -208,15 +232,15 @@ impl Run {
         let of_optimizer = |(name, t): &(String, Tensor)| Some((name.strip_prefix("optimizer.")?.to_owned(), t.shallow_clone()));
         self.optimizer.load_state(&named.iter().filter_map(of_optimizer).collect::<Vec<_>>())?;
         self.step = i64::try_from(find("step")?)? as u64;
+        self.spent = Duration::from_millis(i64::try_from(find("milliseconds")?)? as u64);
         i64::try_from(find("seed")?)
     }
 }
 
 /// Rises over the first steps, then falls along half a cosine.
-fn learning_rate(step: u64, steps: u64) -> f64 {
-    let done = step as f64 / steps.max(1) as f64;
+fn learning_rate(step: u64, progress: f64) -> f64 {
     let rise = ((step + 1) as f64 / WARM_UP).min(1.0);
-    LEARNING_RATE * rise * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+    LEARNING_RATE * rise * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
 }
 
 fn draw_batch(faces: &[LabelledFace], seed: u64, step: u64) -> Result<Vec<Sample>, FitError> {

@@ -145,7 +145,8 @@ fn plan(bundle: &Bundle, features: &[String]) -> Result<TypedSimpleState, AgerEr
     let inputs = model.inputs.iter().map(|&outlet| model.node(outlet.node).name.clone()).collect::<Vec<_>>();
     expect("inputs", &inputs, &["face", "age"])?;
     let outlets = model.outputs.clone();
-    let outputs = outlets.iter().map(|&outlet| model.outlet_label(outlet).unwrap_or("?").to_owned()).collect::<Vec<_>>();
+    let outputs =
+        outlets.iter().map(|&outlet| model.outlet_label(outlet).unwrap_or("?").to_owned()).collect::<Vec<_>>();
     let own = contract(kind, size);
     let all = own.iter().map(|(name, _)| *name).chain(bundle.manifest.features.iter().map(|name| name.as_str()));
     expect("outputs", &outputs, &all.collect::<Vec<_>>())?;
@@ -268,7 +269,10 @@ mod tests {
         assert!(matches!(refused(|b| b.manifest.features.clear()), AgerError::Contract { side: "outputs", .. }));
         assert!(matches!(refused(|b| b.manifest.size = 64), AgerError::Contract { side: "inputs", .. }));
         assert!(matches!(refused(|b| b.generator = b"no graph".as_slice().into()), AgerError::Load(_)));
-        assert!(matches!(refused(|b| b.generator = b"".as_slice().into()), AgerError::Load(_) | AgerError::Contract { .. }));
+        assert!(matches!(
+            refused(|b| b.generator = b"".as_slice().into()),
+            AgerError::Load(_) | AgerError::Contract { .. }
+        ));
         assert!(matches!(Ager::new(&testing::broken_bundle()), Err(AgerError::Constant { .. })));
     }
 }

@@ -28,3 +28,17 @@ impl Cli {
         self.command.unwrap_or_else(|| Command::Run(run::Args::default()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound_and_the_mirror_is_its_default() {
+        <Cli as CommandFactory>::command().debug_assert();
+        assert!(matches!(Cli::parse_from(["edge"]).command(), Command::Run(_)));
+        assert!(Cli::try_parse_from(["edge", "age", "x.jpg"]).is_err(), "--out is needed");
+        assert!(Cli::try_parse_from(["edge", "age", "--out", "x"]).is_err(), "a photograph is needed");
+    }
+}

@@ -4,12 +4,13 @@
 use crate::ager::Edit;
 use crate::mask;
 use image::RgbImage;
-use shared::{Landmarks, Similarity};
+use shared::{Landmarks, Point, Similarity};
 
 /// The mask is soft, so that a coarse one is enough.
 const MASK_SIDE: usize = 64;
-/// The field is not refined beyond this side.
-const MAX_FIELD: usize = 1024;
+/// Crops that are this much larger in the picture than in the generator get a field of twice its resolution. Once is
+/// enough: between the texels of a refined field, straight lines are as good as curves.
+const REFINE_FROM: f32 = 1.5;
 /// Catmull-Rom weights for a point a quarter to the right of a sample; mirrored for a quarter to the left.
 const QUARTER: [f32; 4] = [-9.0 / 128.0, 111.0 / 128.0, 29.0 / 128.0, -3.0 / 128.0];
 
@@ -38,7 +39,11 @@ impl Composer {
     /// Adds `edit` to `picture`. `alignment` takes the picture's pixels to crop units, as [`shared::align`] gives it;
     /// `landmarks` are in the picture's pixels. Pixels outside the crop's square and outside the face stay as they are.
     pub fn apply(
-        &mut self, picture: &mut RgbImage, alignment: &Similarity, landmarks: &Landmarks, edit: &Edit,
+        &mut self,
+        picture: &mut RgbImage,
+        alignment: &Similarity,
+        landmarks: &Landmarks,
+        edit: &Edit,
     ) -> Result<(), ComposeError> {
         let side = (edit.delta.len() / 3).isqrt();
         if side == 0 || side * side * 3 != edit.delta.len() {
@@ -48,11 +53,11 @@ impl Composer {
         self.mask.resize(MASK_SIDE * MASK_SIDE, 0.0);
         mask::draw(&landmarks.map(alignment), MASK_SIDE, &mut self.mask);
         self.fill_field(edit, side);
-        let mut side = side;
-        while side as f32 * 1.5 < to_picture.scale() && side * 2 <= MAX_FIELD {
+        let refined = to_picture.scale() > REFINE_FROM * side as f32;
+        if refined {
             self.refine(side);
-            side *= 2;
         }
+        let side = if refined { 2 * side } else { side };
         add(&self.field, side, picture, alignment, &to_picture);
         Ok(())
     }
@@ -70,38 +75,38 @@ impl Composer {
 
     /// Twice as many texels a side, by cubic convolution first along the rows, then along the columns.
     fn refine(&mut self, side: usize) {
-        let empty = [0.0; 4];
-        self.half.resize(2 * side * side, empty);
-        self.finer.resize(4 * side * side, empty);
+        self.half.resize(2 * side * side, [0.0; 4]);
+        self.finer.resize(4 * side * side, [0.0; 4]);
         for (row, fine) in self.field.chunks_exact(side).zip(self.half.chunks_exact_mut(2 * side)) {
             for (i, texel) in fine.iter_mut().enumerate() {
-                *texel = cubic(i, side, |n| row[n]);
+                *texel = cubic(neighbours(i, side).map(|n| &row[n]));
             }
         }
-        for (y, fine) in self.finer.chunks_exact_mut(2 * side).enumerate() {
+        for (i, fine) in self.finer.chunks_exact_mut(2 * side).enumerate() {
+            let rows = neighbours(i, side).map(|n| &self.half[n * 2 * side..][..2 * side]);
             for (x, texel) in fine.iter_mut().enumerate() {
-                *texel = cubic(y, side, |n| self.half[n * 2 * side + x]);
+                *texel = cubic(rows.map(|row| &row[x]));
             }
         }
         std::mem::swap(&mut self.field, &mut self.finer);
     }
 }
 
-/// Texel `i` of a line that is twice as fine as `count` texels.
-fn cubic(i: usize, count: usize, at: impl Fn(usize) -> Texel) -> Texel {
-    let centre = i / 2;
-    let last = count - 1;
-    let reach = [centre.saturating_sub(1), centre, (centre + 1).min(last), (centre + 2).min(last)];
-    let mirrored = [(centre + 1).min(last), centre, centre.saturating_sub(1), centre.saturating_sub(2)];
-    let places = if i % 2 == 1 { reach } else { mirrored };
-    let mut sum = [0.0; 4];
-    for (place, weight) in places.into_iter().zip(QUARTER) {
-        let texel = at(place);
-        for (sum, value) in sum.iter_mut().zip(texel) {
-            *sum += weight * value;
-        }
-    }
-    sum
+/// The four of `count` samples about place `i` of a line that is twice as fine, in the order of [`QUARTER`].
+fn neighbours(i: usize, count: usize) -> [usize; 4] {
+    let (centre, last) = (i / 2, count - 1);
+    let before = |n: usize| centre.saturating_sub(n);
+    let after = |n: usize| (centre + n).min(last);
+    if i % 2 == 1 { [before(1), centre, after(1), after(2)] } else { [after(1), centre, before(1), before(2)] }
+}
+
+fn cubic(texels: [&Texel; 4]) -> Texel {
+    let [a, b, c, d] = texels;
+    std::array::from_fn(|i| QUARTER[0] * a[i] + QUARTER[1] * b[i] + QUARTER[2] * c[i] + QUARTER[3] * d[i])
+}
+
+fn lerp(a: &Texel, b: &Texel, share: f32) -> Texel {
+    std::array::from_fn(|i| a[i] + (b[i] - a[i]) * share)
 }
 
 /// Bilinear value of the square `mask` at a place in texels (0 is the first texel's centre).
@@ -119,33 +124,46 @@ fn sample(mask: &[f32], x: f32, y: f32) -> f32 {
 /// Adds the field to each pixel whose centre lies in the crop's square.
 fn add(field: &[Texel], side: usize, picture: &mut RgbImage, alignment: &Similarity, to_picture: &Similarity) {
     let corners = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
-    let ys = corners.map(|(x, y)| to_picture.apply(shared::Point::new(x, y)).y);
+    let ys = corners.map(|(x, y)| to_picture.apply(Point::new(x, y)).y);
     let top = ys.into_iter().fold(f32::INFINITY, f32::min).floor().max(0.0);
     let bottom = ys.into_iter().fold(f32::NEG_INFINITY, f32::max).ceil().min(picture.height() as f32);
     let width = picture.width() as usize;
     let rows = picture.chunks_exact_mut(3 * width).enumerate().take(bottom.max(0.0) as usize).skip(top as usize);
     let texels = side as f32;
-    let last = side - 1;
-    let (du, dv) = (alignment.a * texels, alignment.b * texels);
+    let step = Point::new(alignment.a, alignment.b) * texels;
     for (y, row) in rows {
         // The centre of the row's first pixel, in texels.
-        let start = alignment.apply(shared::Point::new(0.5, y as f32 + 0.5)) * texels;
-        let Some((from, to)) = overlap(inside(start.x, du, texels), inside(start.y, dv, texels), width) else { continue };
-        for (x, pixel) in row.chunks_exact_mut(3).enumerate().take(to).skip(from) {
-            let u = (start.x + x as f32 * du - 0.5).clamp(0.0, last as f32);
-            let v = (start.y + x as f32 * dv - 0.5).clamp(0.0, last as f32);
-            let (left, upper) = (u as usize, v as usize);
-            let (right, lower) = ((left + 1).min(last), (upper + 1).min(last));
-            let (fu, fv) = (u - left as f32, v - upper as f32);
-            let (a, b) = (&field[upper * side + left], &field[upper * side + right]);
-            let (c, d) = (&field[lower * side + left], &field[lower * side + right]);
-            for channel in 0..3 {
-                let above = a[channel] + (b[channel] - a[channel]) * fu;
-                let below = c[channel] + (d[channel] - c[channel]) * fu;
-                // The cast saturates at 0 and 255.
-                pixel[channel] = (f32::from(pixel[channel]) + above + (below - above) * fv + 0.5) as u8;
-            }
+        let start = alignment.apply(Point::new(0.5, y as f32 + 0.5)) * texels;
+        let spans = (inside(start.x, step.x, texels), inside(start.y, step.y, texels));
+        let Some((from, to)) = overlap(spans.0, spans.1, width) else { continue };
+        let first = start + step * from as f32 - Point::new(0.5, 0.5);
+        add_row(field, side, &mut row[3 * from..3 * to], first, step);
+    }
+}
+
+/// Adds the field along a line that begins at `first` and goes on by `step` a pixel, both in texels.
+fn add_row(field: &[Texel], side: usize, row: &mut [u8], first: Point, step: Point) {
+    // Whole numbers of 1/65536 texel: float to integer and back for every pixel would cost more than all the rest.
+    let fixed = |value: f32| (value * 65536.0) as i32;
+    let (mut u, mut v) = (fixed(first.x), fixed(first.y));
+    let (du, dv) = (fixed(step.x), fixed(step.y));
+    let last = side - 1;
+    let split = |place: i32| {
+        let place = place.clamp(0, (last as i32) << 16);
+        let whole = (place >> 16) as usize;
+        (whole, (whole + 1).min(last), (place & 0xffff) as f32 / 65536.0)
+    };
+    for pixel in row.chunks_exact_mut(3) {
+        let ((left, right, fu), (upper, lower, fv)) = (split(u), split(v));
+        let above = lerp(&field[upper * side + left], &field[upper * side + right], fu);
+        let below = lerp(&field[lower * side + left], &field[lower * side + right], fu);
+        let change = lerp(&above, &below, fv);
+        for (byte, change) in pixel.iter_mut().zip(change) {
+            // The cast saturates at 0 and 255.
+            *byte = (f32::from(*byte) + change + 0.5) as u8;
         }
+        u = u.wrapping_add(du);
+        v = v.wrapping_add(dv);
     }
 }
 
@@ -170,7 +188,6 @@ mod tests {
     use super::*;
     use crate::testing;
     use proptest::prelude::*;
-    use shared::Point;
 
     fn grey(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| image::Rgb([100, (x % 200) as u8, (y % 200) as u8]))
@@ -216,13 +233,19 @@ mod tests {
 
     #[test]
     fn refining_keeps_a_flat_field_flat_and_a_ramp_straight() {
-        let mut composer = Composer { field: (0..64).map(|i| [(i % 8) as f32, 5.0, (i / 8) as f32, 0.0]).collect(), ..Composer::default() };
+        let mut composer = Composer {
+            field: (0..64).map(|i| [(i % 8) as f32, 5.0, (i / 8) as f32, 0.0]).collect(),
+            ..Composer::default()
+        };
         composer.refine(8);
         for (i, texel) in composer.field.iter().enumerate() {
             let (x, y) = (i % 16, i / 16);
             assert!((texel[1] - 5.0).abs() < 1e-5);
             if (4..12).contains(&x) && (4..12).contains(&y) {
-                assert!((texel[0] - (x as f32 / 2.0 - 0.25)).abs() < 1e-4 && (texel[2] - (y as f32 / 2.0 - 0.25)).abs() < 1e-4);
+                assert!(
+                    (texel[0] - (x as f32 / 2.0 - 0.25)).abs() < 1e-4
+                        && (texel[2] - (y as f32 / 2.0 - 0.25)).abs() < 1e-4
+                );
             }
         }
     }
@@ -231,7 +254,8 @@ mod tests {
     fn what_cannot_be_laid_back_is_refused() {
         let mut picture = grey(20, 20);
         let face = testing::landmarks();
-        let mut apply = |alignment: &Similarity, edit: &Edit| Composer::default().apply(&mut picture, alignment, &face, edit);
+        let mut apply =
+            |alignment: &Similarity, edit: &Edit| Composer::default().apply(&mut picture, alignment, &face, edit);
         assert_eq!(apply(&Similarity::IDENTITY, &Edit { delta: vec![0.0; 5] }), Err(ComposeError::Edit(5)));
         assert_eq!(apply(&Similarity::IDENTITY, &Edit { delta: vec![] }), Err(ComposeError::Edit(0)));
         assert_eq!(apply(&Similarity::scaling(0.0), &edit(8, 0.1)), Err(ComposeError::Alignment));

@@ -126,7 +126,10 @@ mod tests {
             let mut frame = |&moment| stills.next(seconds(moment)).unwrap().map(|f| (f.scene, f.picture.width()));
             moments.iter().map(&mut frame).collect::<Vec<_>>()
         };
-        assert_eq!(widths(false, &[0, 4, 5, 9, 10]), [Some((0, 20)), Some((0, 20)), Some((1, 30)), Some((1, 30)), None]);
+        assert_eq!(
+            widths(false, &[0, 4, 5, 9, 10]),
+            [Some((0, 20)), Some((0, 20)), Some((1, 30)), Some((1, 30)), None]
+        );
         assert_eq!(widths(true, &[10, 16]), [Some((2, 20)), Some((3, 30))]);
     }
 

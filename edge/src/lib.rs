@@ -22,6 +22,7 @@ pub mod scene;
 pub mod screen;
 pub mod strip;
 pub mod synthetic;
-pub mod timing;
 #[cfg(test)]
 mod testing;
+pub mod timing;
+pub mod visit;

@@ -55,7 +55,11 @@ impl Mirror {
 
     /// Lays an edit onto a picture; alignment and landmarks are in that picture's pixels.
     pub fn compose(
-        &mut self, picture: &mut RgbImage, alignment: &Similarity, landmarks: &Landmarks, edit: &Edit,
+        &mut self,
+        picture: &mut RgbImage,
+        alignment: &Similarity,
+        landmarks: &Landmarks,
+        edit: &Edit,
     ) -> Result<(), MirrorError> {
         Ok(self.composer.apply(picture, alignment, landmarks, edit)?)
     }

@@ -67,7 +67,8 @@ fn decode<R: BufRead + Seek>(source: R, path: &Path) -> Result<RgbImage, PhotoEr
     match reader.format() {
         Some(format) if FORMATS.contains(&format) => {}
         other => {
-            let found = other.map_or("not a picture that is known here".into(), |format| format!("a {format:?} picture"));
+            let found =
+                other.map_or("not a picture that is known here".into(), |format| format!("a {format:?} picture"));
             return Err(PhotoError::Format { path: path.to_owned(), found });
         }
     }

@@ -50,7 +50,11 @@ impl Framing {
     pub fn cut(&self, photo: &RgbImage) -> RgbImage {
         let view = imageops::crop_imm(photo, self.left, self.top, self.width, self.height);
         let (width, height) = self.size();
-        if self.scale == 1.0 { view.to_image() } else { imageops::resize(&*view, width, height, FilterType::CatmullRom) }
+        if self.scale == 1.0 {
+            view.to_image()
+        } else {
+            imageops::resize(&*view, width, height, FilterType::CatmullRom)
+        }
     }
 }
 

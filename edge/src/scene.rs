@@ -57,7 +57,8 @@ impl Scene {
         let scale = (from_width / width as f32).min(from_height / height as f32);
         let left = (from_width - width as f32 * scale) / 2.0;
         let top = (from_height - height as f32 * scale) / 2.0;
-        let Ok(picture) = shared::crop::Picture::new(picture, picture.width() as usize, picture.height() as usize) else {
+        let Ok(picture) = shared::crop::Picture::new(picture, picture.width() as usize, picture.height() as usize)
+        else {
             return;
         };
         for y in 0..height {
@@ -93,7 +94,12 @@ impl Scene {
     }
 
     fn centred<S: Screen>(
-        &self, screen: &mut S, text: &Lettering, top: i32, height: u32, ink: Rgb888,
+        &self,
+        screen: &mut S,
+        text: &Lettering,
+        top: i32,
+        height: u32,
+        ink: Rgb888,
     ) -> Result<(), Infallible> {
         let left = (self.size.width as i32 - text.width(height) as i32) / 2;
         text.draw(screen, Point::new(left, top), height, ink, GROUND)
@@ -123,18 +129,27 @@ mod tests {
         for (width, height) in [(320, 240), (240, 320), (720, 960), (1920, 1080)] {
             let screen = drawn(width, height, Some(25.0));
             let plate = height / 5;
-            assert!(screen.rows().take((height - plate) as usize).flatten().all(|pixel| pixel.0[0] == 200), "{width}×{height}");
+            assert!(
+                screen.rows().take((height - plate) as usize).flatten().all(|pixel| pixel.0[0] == 200),
+                "{width}×{height}"
+            );
             assert!(screen.rows().skip((height - plate) as usize).flatten().all(|pixel| pixel.0 != [200, 0, 0]));
         }
     }
 
     #[test]
     fn each_decade_has_its_own_label_and_none_without_ageing() {
-        let mut pictures: Vec<String> = Decade::ALL.iter().map(|d| sha256(&drawn(320, 400, Some(d.middle())))).collect();
+        let mut pictures: Vec<String> =
+            Decade::ALL.iter().map(|d| sha256(&drawn(320, 400, Some(d.middle())))).collect();
         pictures.push(sha256(&drawn(320, 400, None)));
         pictures.sort();
         pictures.dedup();
         assert_eq!(pictures.len(), 7);
+    }
+
+    #[test]
+    fn a_frame_looks_as_it_did() {
+        crate::testing::assert_golden("scene", &drawn(180, 240, Some(44.0)));
     }
 
     #[test]

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn large_portraits_are_made_smaller_and_narrow_ones_keep_a_width() {
-        let strip = |width, height| draw(&RgbImage::new(width, height), &std::array::from_fn(|_| RgbImage::new(width, height)));
+        let strip =
+            |width, height| draw(&RgbImage::new(width, height), &std::array::from_fn(|_| RgbImage::new(width, height)));
         assert_eq!(strip(1216, 1520).height(), 512 + 24 + 64 + 24);
         assert!(strip(1, 3000).width() > 7);
     }

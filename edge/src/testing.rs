@@ -83,6 +83,19 @@ pub fn bundle_of(kind: Kind, generator: Vec<u8>) -> Bundle {
     Bundle { manifest, generator: generator.into() }
 }
 
+/// Compares a picture with `golden/NAME.png`, to two levels a channel: machines round differently. With `GOLDEN=write` in
+/// the environment the picture is written instead, to be looked at.
+pub fn assert_golden(name: &str, picture: &image::RgbImage) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.png"));
+    if std::env::var("GOLDEN").is_ok_and(|word| word == "write") {
+        picture.save(&path).unwrap();
+    }
+    let golden = crate::photo::read(&path).unwrap();
+    assert_eq!(golden.dimensions(), picture.dimensions());
+    let furthest = golden.iter().zip(picture.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(furthest <= Some(2), "{} is not what is drawn: {furthest:?} levels apart", path.display());
+}
+
 /// Writes a bundle's folder.
 pub fn write(bundle: &Bundle, folder: &Path) {
     std::fs::write(folder.join(manifest::FILE_NAME), bundle.manifest.to_json().unwrap()).unwrap();

@@ -189,6 +189,77 @@ fn face_report(landmarks: &Landmarks, score: f32) -> FaceReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::VISITORS;
+    use crate::portrait::MIN_HEIGHT;
+    use crate::testing;
+    use image::{ImageFormat, RgbImage};
+    use shared::manifest::Kind;
+    use std::io::Cursor;
+
+    fn png_of(picture: &RgbImage) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn bad_photographs_are_counted_and_the_others_are_still_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let visitor = VISITORS[0].bytes;
+        let bad = [
+            put("empty.jpg", b""),
+            put("text.jpg", b"Dear diary,"),
+            put("half.png", &visitor[..visitor.len() / 2]),
+            put("nobody.png", &png_of(&RgbImage::from_pixel(300, 300, image::Rgb([90, 120, 90])))),
+            put("spot.png", &png_of(&RgbImage::new(16, 16))),
+            put("line.png", &png_of(&RgbImage::new(4000, 16))),
+            folder.path().join("missing.jpg"),
+            folder.path().to_owned(),
+        ];
+        let good = [put("a/visitor.jpg", visitor), put("b/visitor.png", VISITORS[1].bytes)];
+        let model = folder.path().join("bundle");
+        std::fs::create_dir(&model).unwrap();
+        testing::write(&testing::bundle(Kind::Edit), &model);
+
+        let out = folder.path().join("out");
+        let photos = bad.iter().chain(&good).cloned().collect();
+        let refused = run(&Args { photos, out: out.clone(), model: Some(model) }).unwrap();
+        assert_eq!(refused, bad.len());
+        let mut folders: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        folders.sort();
+        assert_eq!(folders, ["visitor", "visitor-2"]);
+
+        let read = |name: &str| photo::read(&out.join("visitor").join(name)).unwrap();
+        let portraits = Decade::ALL.map(|decade| read(&format!("{decade}.png")));
+        assert!(portraits[0].height() >= MIN_HEIGHT);
+        for pair in portraits.windows(2) {
+            assert_eq!(pair[0].dimensions(), pair[1].dimensions());
+            assert_ne!(pair[0], pair[1]);
+        }
+        assert!(read("strip.png").width() > 7 * portraits[0].width());
+        let report = std::fs::read(out.join("visitor/report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["synthetic"], true);
+        assert_eq!(report["bundle"]["name"], "tiny");
+        assert!(report["milliseconds"]["decades"]["60s"]["compute"].is_number());
+    }
+
+    #[test]
+    fn a_refused_bundle_or_an_unwritable_folder_ends_the_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("visitor.png");
+        std::fs::write(&path, VISITORS[0].bytes).unwrap();
+        let args = |out: PathBuf, model| Args { photos: vec![path.clone()], out, model };
+        let missing = args(folder.path().join("out"), Some(folder.path().join("missing")));
+        assert!(matches!(run(&missing), Err(AgeError::Model(_))));
+        assert!(matches!(run(&args(path.join("out"), None)), Err(AgeError::Write { .. })));
+    }
 
     #[test]
     fn no_two_photographs_share_a_folder() {
@@ -199,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_box_holds_all_landmarks() {
-        let landmarks = crate::testing::landmarks();
+        let landmarks = testing::landmarks();
         let face = face_report(&landmarks, 0.9);
         let inside = |p: &shared::Point| {
             (face.left..=face.left + face.width + 1e-5).contains(&p.x)

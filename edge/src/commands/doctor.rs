@@ -57,7 +57,9 @@ fn cameras() -> Finding {
         .collect();
     names.sort();
     if names.is_empty() {
-        return Finding::Missing("No camera found; plug in a USB camera. Until then the demo visitors are shown.".into());
+        return Finding::Missing(
+            "No camera found; plug in a USB camera. Until then the demo visitors are shown.".into(),
+        );
     }
     Finding::Good(format!("{}. This version does not use cameras yet: it shows the demo visitors.", names.join(", ")))
 }
@@ -80,7 +82,10 @@ fn generator(folder: Option<&Path>) -> Finding {
         Ok((bundle, _)) => {
             let manifest = &bundle.manifest;
             let hash = bundle.hash().get(..12).unwrap_or_default();
-            Finding::Good(format!("Bundle `{}` ({1}×{1} pixels, {hash}…) is whole and runs.", manifest.name, manifest.size))
+            Finding::Good(format!(
+                "Bundle `{}` ({1}×{1} pixels, {hash}…) is whole and runs.",
+                manifest.name, manifest.size
+            ))
         }
         Err(error) => Finding::Bad(format!("Refused, so that the mirror would not age anybody: {error}")),
     }

@@ -3,13 +3,12 @@
 
 use super::{ModelError, load};
 use crate::clock::{ByHand, Clock};
-use crate::face::{Face, FaceError, FaceFinder};
-use crate::frames::{Frame, FrameError, FrameSource, Stills};
-use crate::mirror::{Mirror, MirrorError};
+use crate::face::{FaceError, FaceFinder};
+use crate::frames::{FrameError, FrameSource, Stills};
+use crate::mirror::Mirror;
 use crate::scene::Scene;
 use crate::screen::{PngFolder, Screen, ScreenError};
-use image::RgbImage;
-use shared::{Condition, Decade};
+use crate::visit::{RISE, Visit};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -79,12 +78,10 @@ pub enum RunError {
     Screen(#[from] ScreenError),
 }
 
-/// From the youngest to the oldest decade, and as long back again.
-const RISE: Duration = Duration::from_secs(11);
-/// Each still is shown from the first picture of a rise to its last.
-const DWELL: Duration = Duration::from_secs(12);
-/// A picture a second is written where no display is: twelve a visitor.
+/// A picture a second is written where no display is.
 const PNG_PERIOD: Duration = Duration::from_secs(1);
+/// Each still is shown from the first picture of a rise to its last: twelve pictures.
+const DWELL: Duration = RISE.saturating_add(PNG_PERIOD);
 /// Folder and size of what is written where no display is.
 const PNG_FOLDER: &str = "as-time-goes-by";
 const PNG_SIZE: (u32, u32) = (720, 960);
@@ -111,7 +108,12 @@ pub fn run(args: &Args) -> Result<(), RunError> {
     let until = args.seconds.map(|seconds| Duration::from_secs(seconds.into()));
     show(&mut source, &mut visit, &mut screen, &mut ByHand::default(), PNG_PERIOD, until)?;
     if let Some(sheet) = screen.write_sheet()? {
-        println!("{} pictures in {}; all at a glance in {}", screen.shown(), screen.folder().display(), sheet.display());
+        println!(
+            "{} pictures in {}; all at a glance in {}",
+            screen.shown(),
+            screen.folder().display(),
+            sheet.display()
+        );
     }
     Ok(())
 }
@@ -122,7 +124,11 @@ fn without_ageing(error: &ModelError) -> String {
 
 /// The loop: one frame, one scene, every `period`, until the source ends or `until` has come.
 pub fn show<S: Screen>(
-    source: &mut dyn FrameSource, visit: &mut Visit, screen: &mut S, clock: &mut dyn Clock, period: Duration,
+    source: &mut dyn FrameSource,
+    visit: &mut Visit,
+    screen: &mut S,
+    clock: &mut dyn Clock,
+    period: Duration,
     until: Option<Duration>,
 ) -> Result<(), RunError> {
     let mut scene = Scene::new(screen.size());
@@ -139,89 +145,47 @@ pub fn show<S: Screen>(
     }
 }
 
-/// One visitor after another: whom the mirror sees, since when, and how old it shows them.
-pub struct Visit {
-    finder: FaceFinder,
-    /// `None` passes pictures through unaged.
-    mirror: Option<Mirror>,
-    /// The face of the last frame, and when it was first seen.
-    seen: Option<(Face, Duration)>,
-    scene: Option<u64>,
-    picture: RgbImage,
-}
-
-impl Visit {
-    pub fn new(finder: FaceFinder, mirror: Option<Mirror>) -> Self {
-        Self { finder, mirror, seen: None, scene: None, picture: RgbImage::new(1, 1) }
-    }
-
-    /// The picture to show for a frame, and the age in years that it shows; `None` while nobody is aged.
-    pub fn see(&mut self, frame: &Frame, now: Duration) -> Result<(&RgbImage, Option<f32>), RunError> {
-        if self.scene.replace(frame.scene) != Some(frame.scene) {
-            self.seen = None;
-        }
-        let followed = match &self.seen {
-            Some((face, since)) => self.finder.follow(&frame.picture, face)?.map(|face| (face, *since)),
-            None => None,
-        };
-        self.seen = match followed {
-            Some(followed) => Some(followed),
-            None => self.finder.find(&frame.picture)?.into_iter().next().map(|face| (face, now)),
-        };
-        self.picture.clone_from(&frame.picture);
-        let Some(((face, since), mirror)) = self.seen.as_ref().zip(self.mirror.as_mut()) else {
-            return Ok((&self.picture, None));
-        };
-        let age = age_after(now.saturating_sub(*since));
-        // A frame that cannot be aged is shown as it is, and the next one is tried anew.
-        match compose(mirror, &mut self.picture, face, age) {
-            Ok(()) => Ok((&self.picture, Some(age))),
-            Err(error) => {
-                eprintln!("This frame is shown as it is: {error}");
-                self.picture.clone_from(&frame.picture);
-                Ok((&self.picture, None))
-            }
-        }
-    }
-}
-
-fn compose(mirror: &mut Mirror, picture: &mut RgbImage, face: &Face, age: f32) -> Result<(), MirrorError> {
-    let condition = Condition::at_age(age).unwrap_or(Condition::one_hot(Decade::Tens));
-    let alignment = mirror.look(picture, &face.landmarks)?;
-    let edit = mirror.age(&condition)?;
-    mirror.compose(picture, &alignment, &face.landmarks, &edit)
-}
-
-/// The age in years that a face is shown at: from the youngest decade to the oldest and back, resting at both.
-fn age_after(time: Duration) -> f32 {
-    let (youngest, oldest) = (Decade::Tens.middle(), Decade::Sixties.middle());
-    let phase = time.as_secs_f32() / RISE.as_secs_f32() * std::f32::consts::PI;
-    (youngest + oldest) / 2.0 - (oldest - youngest) / 2.0 * phase.cos()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frames::Frame;
     use crate::screen::Memory;
     use embedded_graphics::prelude::OriginDimensions;
+    use image::RgbImage;
     use std::sync::Arc;
 
     #[test]
-    fn ages_rise_to_the_oldest_decade_and_come_back() {
-        let ages: Vec<f32> = (0..=22).map(|second| age_after(Duration::from_secs(second))).collect();
-        assert!((ages[0] - 15.0).abs() < 1e-3 && (ages[11] - 65.0).abs() < 1e-3 && (ages[22] - 15.0).abs() < 1e-3);
-        assert!(ages[..12].windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(ages[11..].windows(2).all(|pair| pair[0] > pair[1]));
-        assert!(ages.iter().all(|&age| Condition::at_age(age).is_ok()));
-    }
-
-    #[test]
     fn choices_are_parsed_strictly() {
-        assert!(matches!("stills:a/b".parse(), Ok(CameraChoice::Stills(folder)) if folder == PathBuf::from("a/b")));
+        assert!(matches!("stills:a/b".parse(), Ok(CameraChoice::Stills(folder)) if folder == *"a/b"));
         assert!(matches!("png:x".parse(), Ok(ScreenChoice::Png(_))));
         for text in ["", "stills:", "Auto", "png", "/dev/video0"] {
             assert!(text.parse::<CameraChoice>().is_err() && text.parse::<ScreenChoice>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_visitor_is_aged_and_a_refused_bundle_leaves_a_plain_mirror() {
+        let folder = tempfile::tempdir().unwrap();
+        let stills = folder.path().join("stills");
+        std::fs::create_dir(&stills).unwrap();
+        std::fs::write(stills.join("visitor.png"), crate::demo::VISITORS[0].bytes).unwrap();
+        let pictures = |name: &str, model| {
+            let screen = folder.path().join(name);
+            let args = Args {
+                camera: CameraChoice::Stills(stills.clone()),
+                screen: ScreenChoice::Png(screen.clone()),
+                model,
+                seconds: Some(2),
+            };
+            run(&args).unwrap();
+            assert!(screen.join("sheet.png").is_file() && !screen.join("frame-0002.png").exists());
+            ["frame-0000.png", "frame-0001.png"].map(|name| crate::photo::read(&screen.join(name)).unwrap())
+        };
+        let plain = pictures("plain", Some(folder.path().join("no-such-bundle")));
+        assert_eq!(plain[0], plain[1]);
+        let aged = pictures("aged", None);
+        assert_ne!(aged[0], aged[1]);
+        assert_ne!(aged[0], plain[0]);
     }
 
     /// Counts frames of one grey picture without a face.

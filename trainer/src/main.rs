@@ -1,7 +1,14 @@
 use clap::Parser;
+use std::process::ExitCode;
 use trainer::cli::{self, Cli};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     trainer::memory::keep_freed_tensors();
-    cli::run(&Cli::parse())
+    match cli::run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -65,8 +65,11 @@ pub struct Training {
     pub batch: usize,
     pub length: Length,
     pub optimizer: Method,
+    /// Of the generators.
     pub learning_rate: f64,
-    /// Share of the run, 0..1, after which the learning rate falls linearly to zero.
+    /// Of the discriminators.
+    pub discriminator_learning_rate: f64,
+    /// Share of the run, 0..1, after which both learning rates fall linearly to zero.
     pub decay_from: f64,
     /// Generated pictures that a discriminator remembers.
     pub pool: usize,
@@ -79,6 +82,13 @@ pub struct Training {
     pub checkpoint_every: u64,
     /// Steps.
     pub preview_every: u64,
+}
+
+/// Learning rates of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    pub generators: f64,
+    pub discriminators: f64,
 }
 
 /// The λ of each loss; 0 leaves it out.
@@ -150,11 +160,12 @@ impl Recipe {
         }
     }
 
-    /// Learning rate at a step of a run of `total` steps.
-    pub fn learning_rate(&self, step: u64, total: u64) -> f64 {
-        let Training { learning_rate, decay_from, .. } = self.training;
+    /// Learning rates at a step of a run of `total` steps.
+    pub fn rates(&self, step: u64, total: u64) -> Rates {
+        let Training { learning_rate, discriminator_learning_rate, decay_from, .. } = self.training;
         let done = step as f64 / total.max(1) as f64;
-        if done <= decay_from { learning_rate } else { learning_rate * ((1.0 - done) / (1.0 - decay_from)).max(0.0) }
+        let left = if done <= decay_from { 1.0 } else { ((1.0 - done) / (1.0 - decay_from)).max(0.0) };
+        Rates { generators: learning_rate * left, discriminators: discriminator_learning_rate * left }
     }
 }
 
@@ -190,6 +201,8 @@ struct RawTraining {
     steps: Option<u64>,
     optimizer: Method,
     learning_rate: f64,
+    /// The same as the generators' unless given.
+    discriminator_learning_rate: Option<f64>,
     #[serde(default = "one")]
     decay_from: f64,
     pool: usize,
@@ -286,6 +299,9 @@ impl RawTraining {
         }
         let rate = self.learning_rate;
         need(rate > 0.0 && rate <= 1.0, "training.learning_rate", rate, "above 0, at most 1")?;
+        let discriminator = self.discriminator_learning_rate.unwrap_or(rate);
+        let fits = discriminator > 0.0 && discriminator <= 1.0;
+        need(fits, "training.discriminator_learning_rate", discriminator, "above 0, at most 1")?;
         need(share.contains(&self.decay_from), "training.decay_from", self.decay_from, "0 to 1")?;
         need(self.pool <= 10_000, "training.pool", self.pool, "0 to 10000")?;
         // TOML's integers are signed, and the manifest keeps the seed.
@@ -299,6 +315,7 @@ impl RawTraining {
             length,
             optimizer: self.optimizer,
             learning_rate: rate,
+            discriminator_learning_rate: discriminator,
             decay_from: self.decay_from,
             pool: self.pool,
             seed: self.seed,
@@ -356,7 +373,7 @@ mod tests {
         assert_eq!((recipe.generator.width, recipe.generator.blocks, recipe.generator.size), (64, 6, 128));
         assert_eq!((recipe.training.batch, recipe.training.pool), (1, 50));
         assert_eq!(recipe.steps(2104), 50 * 2104);
-        assert_eq!(recipe.learning_rate(50 * 2103, 50 * 2104), 0.002);
+        assert_eq!(recipe.rates(50 * 2103, 50 * 2104).generators, 0.002);
     }
 
     #[test]
@@ -383,6 +400,12 @@ mod tests {
             ("steps = 60", "steps = 0", "training.epochs or steps", "0"),
             ("learning_rate = 0.001", "learning_rate = -1.0", "training.learning_rate", "-1"),
             ("learning_rate = 0.001", "learning_rate = nan", "training.learning_rate", "NaN"),
+            (
+                "pool = 20",
+                "pool = 20\ndiscriminator_learning_rate = 0.0",
+                "training.discriminator_learning_rate",
+                "0.0",
+            ),
             ("beta2 = 0.999", "beta2 = 1.0", "training.optimizer.beta2", "1.0"),
             ("average = 0.9", "average = 1.0", "training.average", "1.0"),
             ("checkpoint_every = 20", "checkpoint_every = 0", "training.checkpoint_every", "0"),
@@ -413,10 +436,18 @@ mod tests {
 
     #[test]
     fn the_learning_rate_falls_to_zero_after_the_constant_part() {
-        let recipe = smoke("learning_rate = 0.001", "learning_rate = 0.001\ndecay_from = 0.5").unwrap();
-        assert_eq!(recipe.learning_rate(0, 100), 0.001);
-        assert_eq!(recipe.learning_rate(50, 100), 0.001);
-        assert!((recipe.learning_rate(75, 100) - 0.0005).abs() < 1e-12);
-        assert_eq!(recipe.learning_rate(100, 100), 0.0);
+        let text = "learning_rate = 0.001\ndiscriminator_learning_rate = 0.0001\ndecay_from = 0.5";
+        let recipe = smoke("learning_rate = 0.001", text).unwrap();
+        for (step, left) in [(0, 1.0), (50, 1.0), (75, 0.5), (100, 0.0)] {
+            let rates = recipe.rates(step, 100);
+            assert!((rates.generators - 0.001 * left).abs() < 1e-12, "{step}");
+            assert!((rates.discriminators - 0.0001 * left).abs() < 1e-12, "{step}");
+        }
+    }
+
+    #[test]
+    fn discriminators_learn_at_the_generators_rate_unless_told_otherwise() {
+        let rates = smoke("pool", "pool").unwrap().rates(0, 100);
+        assert_eq!(rates.generators, rates.discriminators);
     }
 }

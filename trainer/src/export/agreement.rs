@@ -2,9 +2,8 @@
 //!
 //! The float net in tch is the truth that training measured; the int8 graph in tract is what visitors see.
 
-use super::engine::{Engine, EngineError, Outputs, aged};
+use super::engine::{Engine, EngineError, Seen};
 use super::faces::inside;
-use shared::manifest::Kind;
 use shared::{Condition, Decade, decade};
 use std::fmt;
 
@@ -118,7 +117,6 @@ pub struct Agreement {
 
 /// Runs all faces through all contestants, face i at decade i mod 6, and compares the named pairs (indices of contestants).
 pub fn compare(
-    kind: Kind,
     faces: &[Vec<f32>],
     contestants: &mut [Contestant<'_>],
     pairs: &[(usize, usize)],
@@ -139,8 +137,7 @@ pub fn compare(
         let age = Condition::one_hot(decade);
         let mut seen = Vec::with_capacity(contestants.len());
         for contestant in contestants.iter_mut() {
-            let outputs = contestant.engine.run(face, &age)?;
-            seen.push((aged(kind, face, &outputs)?, outputs));
+            seen.push(contestant.engine.run(face, &age)?);
         }
         for (row, &(a, b)) in rows.iter_mut().zip(pairs) {
             row.add(face, &seen[a], &seen[b]);
@@ -153,15 +150,14 @@ pub fn compare(
 }
 
 impl Row {
-    fn add(&mut self, face: &[f32], a: &(Vec<f32>, Outputs), b: &(Vec<f32>, Outputs)) {
-        self.picture.add(&a.0, &b.0);
-        let change = |picture: &[f32]| picture.iter().zip(face).map(|(aged, face)| aged - face).collect::<Vec<_>>();
-        self.change.add(&change(&a.0), &change(&b.0));
+    fn add(&mut self, face: &[f32], a: &Seen, b: &Seen) {
+        self.picture.add(&a.aged, &b.aged);
+        let change = |seen: &Seen| seen.aged.iter().zip(face).map(|(aged, face)| aged - face).collect::<Vec<_>>();
+        self.change.add(&change(a), &change(b));
         let apart = |(a, b): &(&f32, &f32)| f64::from(*a - *b).abs() * LEVELS > 1.0;
-        self.visible += a.0.iter().zip(&b.0).filter(apart).count() as f64;
-        for (name, values) in &a.1 {
-            let middle = !matches!(name.as_str(), "aged" | "delta" | "mask");
-            if let Some((_, others)) = b.1.iter().find(|(other, _)| middle && other == name) {
+        self.visible += a.aged.iter().zip(&b.aged).filter(apart).count() as f64;
+        for (name, values) in &a.features {
+            if let Some((_, others)) = b.features.iter().find(|(other, _)| other == name) {
                 self.features.add(values, others);
             }
         }
@@ -170,7 +166,6 @@ impl Row {
 
 /// Mean absolute change inside the face, in grey levels, between the pictures of any two decades.
 pub fn changes(
-    kind: Kind,
     faces: &[Vec<f32>],
     engine: &mut dyn Engine,
 ) -> Result<[[f64; decade::COUNT]; decade::COUNT], EngineError> {
@@ -180,8 +175,7 @@ pub fn changes(
         let within: Vec<usize> = (0..face.len()).filter(|i| inside(size, i % size, i / size % size)).collect();
         let mut pictures = Vec::with_capacity(decade::COUNT);
         for decade in Decade::ALL {
-            let outputs = engine.run(face, &Condition::one_hot(decade))?;
-            pictures.push(aged(kind, face, &outputs)?);
+            pictures.push(engine.run(face, &Condition::one_hot(decade))?.aged);
         }
         for (row, a) in changes.iter_mut().zip(&pictures) {
             for (change, b) in row.iter_mut().zip(&pictures) {

@@ -141,7 +141,8 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::engine::{Engine, TchEngine, TractEngine};
+    use crate::export::bundle::{Origin, manifest};
+    use crate::export::engine::{Engine, MirrorEngine, TchEngine};
     use crate::export::testing::{conditions, face, generator};
     use crate::nets::ConditionMode;
 
@@ -150,19 +151,32 @@ mod tests {
         for head in [Head::Rgb, Head::Edit] {
             for condition in [ConditionMode::Join, ConditionMode::Film] {
                 let generator = generator(head, condition);
-                let features = default_features(&generator);
-                let bytes = graph(&generator, Quantization::None, &features).unwrap();
-                let mut tract = TractEngine::new(&bytes).unwrap();
-                let mut tch = TchEngine::new(&generator, &features);
+                let stages = default_features(&generator);
+                let onnx = graph(&generator, Quantization::None, &stages).unwrap();
+                let manifest =
+                    manifest(&Origin::untrained(), &generator.config, Quantization::None, &stages, &onnx).unwrap();
+                let mut tract = MirrorEngine::new(&manifest, &onnx).unwrap();
+                let mut tch = TchEngine::new(&generator, &stages);
                 for age in conditions() {
                     let (a, b) = (tract.run(&face(32), &age).unwrap(), tch.run(&face(32), &age).unwrap());
-                    assert_eq!(a.len(), b.len());
-                    for ((name, a), (_, b)) in a.iter().zip(&b) {
-                        let largest = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                        assert!(a.len() == b.len() && largest < 1e-4, "{head:?} {condition:?} {name}: {largest}");
+                    assert!(largest(&a.aged, &b.aged) < 1e-4, "{head:?} {condition:?}");
+                    assert_eq!((a.features.len(), b.features.len()), (stages.len(), stages.len()));
+                    for ((name, a), (other, b)) in a.features.iter().zip(&b.features) {
+                        assert!(name == other && largest(a, b) < 1e-4, "{head:?} {condition:?} {name}");
                     }
                 }
             }
         }
+    }
+
+    fn largest(a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn a_feature_that_the_generator_does_not_have_is_refused() {
+        let generator = generator(Head::Edit, ConditionMode::Film);
+        assert!(graph(&generator, Quantization::None, &[Stage::Block(9)]).is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod agreement;
 pub mod bundle;
+pub mod command;
 pub mod engine;
 pub mod faces;
 pub mod generator;

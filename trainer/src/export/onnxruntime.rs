@@ -1,9 +1,10 @@
 //! onnxruntime as a second opinion on the exported graph: a Python process that is fed faces and gives the outputs back.
 //! Needed only for `trainer verify`; where no Python with onnxruntime can be had, the reason is told in its place.
 
-use super::engine::{Engine, EngineError, Outputs};
+use super::engine::{Engine, EngineError, Seen};
 use serde::Deserialize;
 use shared::Condition;
+use shared::manifest::Kind;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -91,18 +92,22 @@ struct Header {
     outputs: Vec<(String, usize)>,
 }
 
+/// Named outputs in the graph's order.
+type Outputs = Vec<(String, Vec<f32>)>;
+
 /// A running Python with the model loaded.
 pub struct OrtEngine {
     process: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     header: Header,
+    kind: Kind,
     /// The model's file, which lives as long as the process.
     _model: tempfile::NamedTempFile,
 }
 
 impl OrtEngine {
-    pub fn start(python: &Path, onnx: &[u8]) -> Result<Self, EngineError> {
+    pub fn start(python: &Path, kind: Kind, onnx: &[u8]) -> Result<Self, EngineError> {
         let io = |error: std::io::Error| EngineError::OnnxRuntime(error.to_string());
         let mut model = tempfile::Builder::new().suffix(".onnx").tempfile().map_err(io)?;
         model.write_all(onnx).and_then(|()| model.flush()).map_err(io)?;
@@ -115,7 +120,7 @@ impl OrtEngine {
         let mut line = String::new();
         output.read_line(&mut line).map_err(io)?;
         match serde_json::from_str(&line) {
-            Ok(header) => Ok(Self { process, input, output, header, _model: model }),
+            Ok(header) => Ok(Self { process, input, output, header, kind, _model: model }),
             Err(_) => {
                 let _ = process.wait();
                 Err(EngineError::OnnxRuntime("it does not load the model; its message stands above".into()))
@@ -145,11 +150,30 @@ impl OrtEngine {
 }
 
 impl Engine for OrtEngine {
-    fn run(&mut self, face: &[f32], age: &Condition) -> Result<Outputs, EngineError> {
+    fn run(&mut self, face: &[f32], age: &Condition) -> Result<Seen, EngineError> {
         if face.len() != self.header.face {
             return Err(EngineError::Face { expected: self.header.face, found: face.len() });
         }
-        self.exchange(face, age).map_err(|error| EngineError::OnnxRuntime(error.to_string()))
+        let outputs = self.exchange(face, age).map_err(|error| EngineError::OnnxRuntime(error.to_string()))?;
+        let aged = aged(self.kind, face, &outputs)?;
+        let drawn = |name: &str| matches!(name, "aged" | "delta" | "mask");
+        Ok(Seen { aged, features: outputs.into_iter().filter(|(name, _)| !drawn(name)).collect() })
+    }
+}
+
+/// The aged face `[3, S, S]` in −1..1 out of the outputs.
+fn aged(kind: Kind, face: &[f32], outputs: &Outputs) -> Result<Vec<f32>, EngineError> {
+    let find = |name: &'static str, values: usize| {
+        let found = outputs.iter().find(|(other, data)| other == name && data.len() == values);
+        found.map(|(_, data)| data).ok_or(EngineError::Output(name))
+    };
+    match kind {
+        Kind::Rgb => find("aged", face.len()).cloned(),
+        Kind::Edit => {
+            let (delta, mask) = (find("delta", face.len())?, find("mask", face.len() / 3)?);
+            let edited = |((face, delta), mask): ((&f32, &f32), &f32)| (face + delta * mask).clamp(-1.0, 1.0);
+            Ok(face.iter().zip(delta).zip(mask.iter().cycle()).map(edited).collect())
+        }
     }
 }
 

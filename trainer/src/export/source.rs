@@ -19,6 +19,10 @@ pub struct Trained {
     pub generator: Generator,
     /// D_Y, which is told the decade.
     pub judge: Discriminator,
+    /// Names of the datasets it learned from.
+    pub datasets: Vec<String>,
+    /// Training pictures a decade, youngest first.
+    pub pictures: [u32; shared::decade::COUNT],
 }
 
 impl Trained {
@@ -33,6 +37,6 @@ impl Trained {
         let config = GeneratorConfig { precision: Precision::F32, ..recipe.generator };
         let generator = Generator::new(&(store.root() / "G"), config);
         let judge = Discriminator::new(&(store.root() / "D_Y"), recipe.discriminator);
-        Self { recipe, generator, judge }
+        Self { recipe, generator, judge, datasets: vec![], pictures: [0; 6] }
     }
 }

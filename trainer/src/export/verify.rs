@@ -4,14 +4,15 @@
 //! onnxruntime. What is out of tolerance is an error.
 
 use super::agreement::{Agreement, Contestant, changes, compare};
-use super::engine::{EngineError, TchEngine, TractEngine};
-use super::generator::{default_features, graph};
+use super::engine::{EngineError, MirrorEngine, TchEngine};
+use super::faces;
+use super::generator::graph;
 use super::onnx::GraphError;
 use super::onnxruntime::{OrtEngine, Wanted};
 use super::source::{SourceError, Trained};
-use super::{bundle, faces};
 use crate::data::cache::{Cache, CacheError};
-use crate::nets::Generator;
+use crate::nets::{Generator, Stage};
+use edge::bundle::{Bundle, BundleError};
 use shared::Manifest;
 use shared::manifest::Quantization;
 use std::path::PathBuf;
@@ -47,7 +48,7 @@ pub struct Args {
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     #[error(transparent)]
-    Bundle(#[from] bundle::ReadError),
+    Bundle(#[from] BundleError),
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
@@ -68,7 +69,7 @@ pub enum VerifyError {
 
 /// Verifies, prints the tables, and fails if something is out of tolerance.
 pub fn run(args: &Args) -> Result<(), VerifyError> {
-    let bundle = bundle::read(&args.bundle)?;
+    let bundle = Bundle::read(&args.bundle)?;
     println!("{}: manifest and hashes good", args.bundle.display());
     let trained = args.run.as_deref().map(Trained::load).transpose()?;
     let size = bundle.manifest.size as usize;
@@ -111,37 +112,38 @@ pub fn examine(
 
     contestants.push(Contestant {
         name: format!("{bundled} in tract"),
-        engine: Box::new(TractEngine::new(onnx)?),
+        engine: Box::new(MirrorEngine::new(manifest, onnx)?),
         quantized,
     });
     match &python {
         Ok(python) => {
             pairs.push((0, contestants.len()));
-            contestants.push(ort(bundled, OrtEngine::start(python, onnx)?, quantized));
+            contestants.push(ort(bundled, OrtEngine::start(python, manifest.kind, onnx)?, quantized));
         }
         Err(reason) => skipped.push((format!("{bundled} in onnxruntime"), reason.clone())),
     }
     match generator {
         Some(generator) => {
             same_net(manifest, generator)?;
-            let features = default_features(generator);
+            let shown = |stage: &Stage| manifest.features.iter().any(|name| *name == stage.name().as_str());
+            let features: Vec<Stage> = generator.stages().into_iter().filter(shown).collect();
             let float = graph(generator, Quantization::None, &features)?;
             let (tch, tract) = (contestants.len(), contestants.len() + 1);
             let engine = Box::new(TchEngine::new(generator, &features));
             contestants.push(Contestant { name: "float in tch".into(), engine, quantized: false });
-            let engine = Box::new(TractEngine::new(&float)?);
+            let engine = Box::new(MirrorEngine::new(manifest, &float)?);
             contestants.push(Contestant { name: "float in tract".into(), engine, quantized: false });
             pairs.splice(0..0, [(tch, tract), (tract, 0)]);
             if let Ok(python) = &python {
                 pairs.insert(1, (tract, contestants.len()));
-                contestants.push(ort("float", OrtEngine::start(python, &float)?, false));
+                contestants.push(ort("float", OrtEngine::start(python, manifest.kind, &float)?, false));
             }
         }
         None => skipped.push(("float in tch and tract".into(), "no --run given".into())),
     }
-    let rows = compare(manifest.kind, faces, &mut contestants, &pairs)?;
+    let rows = compare(faces, &mut contestants, &pairs)?;
     let few = &faces[..faces.len().min(CHANGE_FACES)];
-    let changes = changes(manifest.kind, few, contestants[0].engine.as_mut())?;
+    let changes = changes(few, contestants[0].engine.as_mut())?;
     Ok(Agreement { faces: faces.len(), rows, skipped, changes })
 }
 
@@ -164,6 +166,7 @@ fn same_net(manifest: &Manifest, generator: &Generator) -> Result<(), VerifyErro
 mod tests {
     use super::*;
     use crate::export::bundle::{Origin, manifest};
+    use crate::export::generator::default_features;
     use crate::export::testing::generator;
     use crate::nets::{ConditionMode, Head};
 

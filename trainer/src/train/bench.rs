@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<(), TrainError> {
     for n in 0..=args.rounds as u64 {
         let started = Instant::now();
         let batch = batches.get(n)?;
-        step(&mut model, &mut pools, &batch, &setting, n, recipe.training.learning_rate);
+        step(&mut model, &mut pools, &batch, &setting, n, recipe.rates(0, 1));
         let step = started.elapsed().as_secs_f64();
         let started = Instant::now();
         nets_alone(&mut model, &batch, &setting);

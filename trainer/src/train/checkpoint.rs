@@ -92,7 +92,10 @@ pub fn write(run: &Path, model: &Model, pools: &Pools, state: &State) -> Result<
     let path = folder.join(format!("step-{:08}.safetensors", state.step));
     let failed = |source| CheckpointError::Write { path: path.clone(), source };
     fs::create_dir_all(&folder).map_err(failed)?;
-    let file = tempfile::Builder::new().prefix(".").suffix(".tmp").tempfile_in(&folder).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // the umask still applies
+    let file = builder.prefix(".").suffix(".tmp").tempfile_in(&folder).map_err(failed)?;
     let torch = |error: TchError| failed(io::Error::other(error));
     Tensor::write_safetensors(&tensors(model, pools, state), file.path()).map_err(torch)?;
     // `write_safetensors` truncates and fills the same file through a handle of its own.
@@ -299,7 +302,7 @@ mod tests {
             let mut batches = Batches::new(&cache, &recipe, Device::Cpu).unwrap();
             let setting = Setting { weights: recipe.losses, seed: 1, parallel: true };
             for n in steps {
-                step(model, pools, &batches.get(n).unwrap(), &setting, n, 0.001);
+                step(model, pools, &batches.get(n).unwrap(), &setting, n, recipe.rates(0, 1));
             }
         };
         let (mut model, mut pools) = (Model::new(&recipe, Device::Cpu), Pools::new(3));

@@ -147,6 +147,10 @@ impl Run<'_> {
 
     fn train(mut self, mut batches: Batches, cache: &Cache, compute: Compute, end: u64) -> Result<(), TrainError> {
         let write = |path: PathBuf| move |source| TrainError::Write { path, source };
+        if self.state.step >= end {
+            println!("{} steps done already: {}", self.state.step, self.dir.join(report::FILE_NAME).display());
+            return Ok(());
+        }
         let log_path = self.dir.join(super::log::FILE_NAME);
         let mut log = LossLog::open(self.dir, self.state.step).map_err(write(log_path.clone()))?;
         let preview = Preview::choose(cache, compute.device)?;
@@ -161,18 +165,18 @@ impl Run<'_> {
             if let Some(prior) = &teacher {
                 batch.teach(prior);
             }
-            let rate = self.recipe.learning_rate(n, self.total);
+            let rates = self.recipe.rates(n, self.total);
             let weights = self.recipe.losses;
             let weights = if n < training.warm_up { weights.of_warm_up() } else { weights };
             let setting = Setting { weights, seed: training.seed, parallel: compute.parallel };
-            let losses = step(&mut self.model, &mut self.pools, &batch, &setting, n, rate);
+            let losses = step(&mut self.model, &mut self.pools, &batch, &setting, n, rates);
             if let Some(loss) = losses.non_finite() {
                 return Err(TrainError::NonFinite { loss, step: n + 1, run: self.dir.to_owned() });
             }
             let seconds = started.elapsed().as_secs_f64();
             self.state.step += 1;
             self.state.seconds += seconds;
-            log.push(self.state.step, rate, seconds, &losses).map_err(write(log_path.clone()))?;
+            log.push(self.state.step, rates.generators, seconds, &losses).map_err(write(log_path.clone()))?;
             progress.set_position(self.state.step);
             progress.set_message(told(&losses));
 

@@ -17,7 +17,7 @@ use super::pool::Pool;
 use super::random::{Purpose, stream};
 use super::threads::{Shared, both};
 use crate::nets::{Discriminator, Generator};
-use crate::recipe::Weights;
+use crate::recipe::{Rates, Weights};
 use tch::{Kind, Tensor};
 
 /// One direction of the cycle: `there` makes faces of the target decade, `back` returns them, `judge` knows target faces.
@@ -60,7 +60,7 @@ pub fn step(
     batch: &Batch,
     setting: &Setting,
     step: u64,
-    learning_rate: f64,
+    rates: Rates,
 ) -> StepLosses {
     let Setting { weights, seed, parallel } = *setting;
     let mut losses = StepLosses::default();
@@ -76,7 +76,7 @@ pub fn step(
     if losses.non_finite().is_some() {
         return losses;
     }
-    model.generators.optimizer.step(learning_rate);
+    model.generators.optimizer.step(rates.generators);
     if let Some(average) = &mut model.average {
         average.update(&model.generators.store, step);
     }
@@ -95,7 +95,7 @@ pub fn step(
         || discriminator_loss(&younger, seen_x, &weights),
     );
     if losses.non_finite().is_none() {
-        model.discriminators.optimizer.step(learning_rate);
+        model.discriminators.optimizer.step(rates.discriminators);
     }
     losses
 }
@@ -215,8 +215,8 @@ mod tests {
 
     fn run(recipe: &Recipe, model: &mut Model, parallel: bool, steps: u64) -> Vec<StepLosses> {
         let mut pools = Pools::new(3);
-        let rate = recipe.training.learning_rate;
-        let each = |n| step(model, &mut pools, &batch(), &setting(recipe, parallel), n, rate);
+        let rates = recipe.rates(0, 1);
+        let each = |n| step(model, &mut pools, &batch(), &setting(recipe, parallel), n, rates);
         (0..steps).map(each).collect()
     }
 
@@ -265,7 +265,7 @@ mod tests {
         let before = weights(&model);
         let mut batch = batch();
         batch.x.pictures = batch.x.pictures * f64::NAN;
-        let losses = step(&mut model, &mut Pools::new(3), &batch, &setting(&recipe, false), 0, 0.1);
+        let losses = step(&mut model, &mut Pools::new(3), &batch, &setting(&recipe, false), 0, recipe.rates(0, 1));
         assert!(losses.non_finite().is_some());
         for ((name, a), (_, b)) in before.iter().zip(weights(&model)) {
             assert_eq!(a, &b, "{name}");
@@ -279,8 +279,8 @@ mod tests {
         let mut batch = batch();
         batch.x.lesson = Some(batch.x.pictures.shallow_clone() + 0.3);
         let mut pools = Pools::new(0);
-        let rate = recipe.training.learning_rate;
-        let mut prior = |n| step(&mut model, &mut pools, &batch, &setting(&recipe, false), n, rate).g.prior;
+        let rates = recipe.rates(0, 1);
+        let mut prior = |n| step(&mut model, &mut pools, &batch, &setting(&recipe, false), n, rates).g.prior;
         let first = prior(0);
         let last = (1..40).map(prior).last().unwrap();
         assert!(last < 0.5 * first, "{first} → {last}");

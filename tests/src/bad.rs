@@ -279,6 +279,7 @@ pub const CALLS: &[Call] = &[
             for split in ["train", "val"] {
                 write(&work.join(format!("labels/fairface_label_{split}.csv")), b"name;years\n1.jpg;20\n");
             }
+            pictures::save(&pictures::wall(224, 224), &work.join("labels/1.jpg"));
         },
         args: "prepare labels --out cache",
         says: &["fairface_label"],

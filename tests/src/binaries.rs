@@ -33,15 +33,23 @@ impl Outcome {
         self
     }
 
-    /// Fails the test unless the command ended by itself with an error, not with a panic, and said each of the words.
+    /// Fails the test unless the command refused its work as [`flaw`](Self::flaw) wants it.
     #[track_caller]
-    pub fn refused<W: AsRef<str>>(self, words: &[W]) -> Self {
-        assert!(self.code.is_some_and(|code| code != 0 && code != 101), "code {:?}: {}", self.code, self.said());
-        assert!(!self.said().contains("panicked at"), "{}", self.said());
-        for word in words.iter().map(AsRef::as_ref) {
-            assert!(self.stderr.contains(word), "“{word}” is missing in: {}", self.stderr);
+    pub fn refused<W: AsRef<str>>(&self, words: &[W]) {
+        if let Some(flaw) = self.flaw(words) {
+            panic!("{flaw}");
         }
-        self
+    }
+
+    /// What is wrong about a refusal: the command has to end by itself, with an error and not with a panic, and to say
+    /// each of the words.
+    pub fn flaw<W: AsRef<str>>(&self, words: &[W]) -> Option<String> {
+        let missing = |word: &&W| !self.stderr.contains(word.as_ref());
+        if matches!(self.code, None | Some(0 | 101)) || self.stderr.contains("panicked at") {
+            Some(format!("code {:?}: {}", self.code, self.said()))
+        } else {
+            words.iter().find(missing).map(|word| format!("“{}” is missing in: {}", word.as_ref(), self.stderr))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ fn each_call_that_cannot_work_is_refused_with_its_reason_and_leaves_nothing_behi
     if without_trainer() {
         return;
     }
+    let mut flaws = Vec::new();
     for call in bad::CALLS {
         eprintln!("{}", call.what);
         let work = folder();
@@ -18,9 +19,13 @@ fn each_call_that_cannot_work_is_refused_with_its_reason_and_leaves_nothing_behi
             entries.collect::<std::collections::BTreeSet<_>>()
         };
         let before = names();
-        trainer().within(work.path()).args(call.args.split(' ')).run().refused(call.says);
-        assert_eq!(names(), before, "{}: something was left behind", call.what);
+        let outcome = trainer().within(work.path()).args(call.args.split(' ')).run();
+        flaws.extend(outcome.flaw(call.says).map(|flaw| format!("{}: {flaw}", call.what)));
+        if names() != before {
+            flaws.push(format!("{}: something was left behind: {:?}", call.what, names()));
+        }
     }
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
 }
 
 #[test]

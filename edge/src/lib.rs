@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod compose;
+pub mod cover;
 pub mod demo;
 pub mod face;
 pub mod files;

@@ -1,6 +1,7 @@
 //! One frame on the screen: the visitor's picture, and below it the decade in large type with a caption. A picture and what
 //! to say come in; drawn pixels go out. Type stands on plain ground, so that its contrast never depends on the picture.
 
+use crate::cover::Cover;
 use crate::lettering::Lettering;
 use crate::screen::Screen;
 use embedded_graphics::pixelcolor::Rgb888;
@@ -29,6 +30,7 @@ pub struct Scene {
     labels: [Lettering; Decade::ALL.len()],
     caption: Lettering,
     plain_caption: Lettering,
+    cover: Cover,
     row: Vec<u8>,
 }
 
@@ -40,6 +42,7 @@ impl Scene {
             labels: Decade::ALL.map(|decade| Lettering::new(decade.name())),
             caption: Lettering::new(CAPTION),
             plain_caption: Lettering::new(PLAIN_CAPTION),
+            cover: Cover::new((1, 1), (1, 1)),
             row: vec![0; size.width as usize * 3],
         }
     }
@@ -50,22 +53,14 @@ impl Scene {
         let Ok(()) = self.draw_plate(screen, age);
     }
 
-    /// Enlarged or shrunk to cover the part above the plate, cut off evenly at the sides.
+    /// Scaled to cover the part above the plate.
     fn draw_picture<S: Screen>(&mut self, screen: &mut S, picture: &RgbImage) {
-        let (width, height) = (self.size.width, self.size.height - self.plate);
-        let (from_width, from_height) = (picture.width() as f32, picture.height() as f32);
-        let scale = (from_width / width as f32).min(from_height / height as f32);
-        let left = (from_width - width as f32 * scale) / 2.0;
-        let top = (from_height - height as f32 * scale) / 2.0;
-        let Ok(picture) = shared::crop::Picture::new(picture, picture.width() as usize, picture.height() as usize)
-        else {
-            return;
-        };
-        for y in 0..height {
-            for (x, pixel) in self.row.chunks_exact_mut(3).enumerate() {
-                let at = shared::Point::new(left + (x as f32 + 0.5) * scale, top + (y as f32 + 0.5) * scale);
-                pixel.copy_from_slice(&picture.sample(at).map(|value| (value + 0.5) as u8));
-            }
+        let (from, area) = (picture.dimensions(), (self.size.width, self.size.height - self.plate));
+        if !self.cover.fits(from, area) {
+            self.cover = Cover::new(from, area);
+        }
+        for y in 0..area.1 {
+            self.cover.row(picture, y, &mut self.row);
             screen.put_row(0, y, &self.row);
         }
     }

@@ -7,7 +7,10 @@ use crate::demo;
 use crate::face::{Face, FaceError, FaceFinder};
 use crate::mirror::{Mirror, MirrorError};
 use crate::photo::{self, PhotoError};
+use crate::scene::Scene;
+use crate::screen::Memory;
 use crate::timing::{Spread, peak_memory, timed};
+use embedded_graphics::prelude::OriginDimensions;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 use serde::Serialize;
@@ -61,13 +64,17 @@ pub enum BenchError {
 /// Size of the picture that is measured on: a usual camera's.
 const SIZE: (u32, u32) = (1280, 720);
 
-/// Names of the stages, in order. `path` is what a frame of a followed face costs: decode to compose without find.
-const STAGES: [&str; 7] = ["decode", "find", "follow", "crop", "age", "compose", "path"];
+/// Size of the screen that is drawn for.
+const SCREEN: (u32, u32) = (1280, 800);
+
+/// Names of the stages, in order. `path` is what a frame of a followed face costs: all but find.
+const STAGES: [&str; 8] = ["decode", "find", "follow", "crop", "age", "compose", "draw", "path"];
 
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     bundle: &'a str,
     picture: [u32; 2],
+    screen: [u32; 2],
     threads: usize,
     rounds: usize,
     milliseconds: Vec<Stage>,
@@ -102,6 +109,7 @@ pub fn run(args: &Args) -> Result<(), BenchError> {
     let result = Report {
         bundle: &bundle.manifest.name,
         picture: SIZE.into(),
+        screen: SCREEN.into(),
         threads,
         rounds,
         milliseconds: STAGES.into_iter().enumerate().filter_map(stage).collect(),
@@ -117,8 +125,9 @@ pub fn run(args: &Args) -> Result<(), BenchError> {
 }
 
 fn print(result: &Report) {
-    let [width, height] = result.picture;
-    println!("Bundle `{}`, picture {width}×{height}, threads {}", result.bundle, result.threads);
+    let ([width, height], [across, down]) = (result.picture, result.screen);
+    let Report { bundle, threads, .. } = result;
+    println!("Bundle `{bundle}`, picture {width}×{height}, screen {across}×{down}, threads {threads}");
     println!("{:<10} {:>9} {:>9} {:>9}", "stage", "median ms", "fastest", "slowest");
     for Stage { stage, spread } in &result.milliseconds {
         println!("{stage:<10} {:>9.2} {:>9.2} {:>9.2}", spread.median, spread.min, spread.max);
@@ -148,6 +157,8 @@ fn frame(photo: Option<&std::path::Path>) -> Result<Vec<u8>, BenchError> {
 
 fn measure(mut mirror: Mirror, jpeg: &[u8], rounds: usize) -> Result<Vec<[f64; STAGES.len()]>, BenchError> {
     let mut finder = FaceFinder::embedded()?;
+    let mut screen = Memory::new(SCREEN.0, SCREEN.1);
+    let mut scene = Scene::new(screen.size());
     let mut round = |i: usize| -> Result<[f64; STAGES.len()], BenchError> {
         let (picture, decode) = timed(|| photo::read_bytes(jpeg, "frame"));
         let mut picture = picture?;
@@ -156,12 +167,14 @@ fn measure(mut mirror: Mirror, jpeg: &[u8], rounds: usize) -> Result<Vec<[f64; S
         let (followed, follow) = timed(|| finder.follow(&picture, &face));
         let Face { landmarks, .. } = followed?.ok_or(BenchError::NoFace)?;
         let (alignment, crop) = timed(|| mirror.look(&picture, &landmarks));
-        let condition = Condition::one_hot(Decade::ALL[i % Decade::ALL.len()]);
+        let decade = Decade::ALL[i % Decade::ALL.len()];
+        let condition = Condition::one_hot(decade);
         let (edit, age) = timed(|| mirror.age(&condition));
         let (alignment, edit) = (alignment?, edit?);
         let (composed, compose) = timed(|| mirror.compose(&mut picture, &alignment, &landmarks, &edit));
         composed?;
-        Ok([decode, find, follow, crop, age, compose, decode + follow + crop + age + compose])
+        let ((), draw) = timed(|| scene.draw(&mut screen, &picture, Some(decade.middle())));
+        Ok([decode, find, follow, crop, age, compose, draw, decode + follow + crop + age + compose + draw])
     };
     // The first round fills caches and buffers.
     round(0)?;

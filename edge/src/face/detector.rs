@@ -112,3 +112,45 @@ impl FaceBox {
         Self { centre, side: FILLING_SHARE * width.min(height), score: 0.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEARCH: Search = Search { height: 200, enlarge: true, border: 0.25, threshold: 1.0 };
+
+    #[test]
+    fn the_way_back_leads_to_the_pictures_pixels() {
+        for (width, height) in [(400, 400), (50, 80), (1000, 333), (3000, 100)] {
+            let (prepared, back) = prepare(&RgbImage::new(width, height), &SEARCH);
+            let (middle_x, middle_y) = (prepared.width() as f32 / 2.0, prepared.height() as f32 / 2.0);
+            let middle = back.apply(Point::new(middle_x, middle_y));
+            let off = middle.distance(Point::new(width as f32 / 2.0, height as f32 / 2.0));
+            let padded = prepared.height() == 2 * WINDOW;
+            assert!(padded || off < 1.5 * back.scale(), "{width}×{height}: {middle:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_cascade_searches_is_bounded_and_holds_a_window() {
+        for (width, height) in [(1, 1), (1, 5000), (5000, 1), (6000, 4000), (100, 100)] {
+            for enlarge in [true, false] {
+                let (prepared, _) = prepare(&RgbImage::new(width, height), &Search { enlarge, ..SEARCH });
+                assert!(prepared.width() >= WINDOW && prepared.height() >= WINDOW, "{width}×{height}");
+                assert!(
+                    prepared.width() <= 600 && prepared.height() <= 600,
+                    "{width}×{height} → {:?}",
+                    prepared.dimensions()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_box_is_guessed_upright_around_its_middle() {
+        let found = FaceBox { centre: Point::new(300.0, 200.0), side: 100.0, score: 9.0 };
+        let guess = found.guess();
+        assert_eq!(guess.b, 0.0);
+        assert!(guess.apply(found.centre).distance(Point::new(0.5, 0.5)) < 0.1);
+    }
+}

@@ -143,7 +143,8 @@ impl FaceFinder {
 /// Finite, not a spot, and with its middle inside the picture.
 fn plausible(picture: &RgbImage, landmarks: &Landmarks) -> bool {
     let middle = middle(landmarks);
-    let inside = (0.0..picture.width() as f32).contains(&middle.x) && (0.0..picture.height() as f32).contains(&middle.y);
+    let inside =
+        (0.0..picture.width() as f32).contains(&middle.x) && (0.0..picture.height() as f32).contains(&middle.y);
     landmarks.is_finite() && inside && landmarks.eye_distance() >= MIN_EYE_DISTANCE
 }
 
@@ -162,4 +163,156 @@ fn keep(faces: &mut Vec<Face>, face: Face) {
 
 fn middle(landmarks: &Landmarks) -> Point {
     Point::mean(&landmarks.five().to_array())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{Rgb, imageops};
+    use shared::crop::Picture;
+
+    fn visitor(number: u32) -> RgbImage {
+        let path = format!("{}/demo/visitor{number}.png", env!("CARGO_MANIFEST_DIR"));
+        image::open(path).unwrap().to_rgb8()
+    }
+
+    /// The visitor drawn where `placement` (picture pixels → canvas pixels) puts it.
+    fn canvas(width: u32, height: u32, visitor: &RgbImage, placement: &Similarity) -> RgbImage {
+        let mut canvas = RgbImage::from_fn(width, height, |x, y| Rgb([90 + (x / 16) as u8, 100, 80 + (y / 16) as u8]));
+        draw(&mut canvas, visitor, placement);
+        canvas
+    }
+
+    fn draw(canvas: &mut RgbImage, visitor: &RgbImage, placement: &Similarity) {
+        let source = Picture::new(visitor.as_raw(), visitor.width() as usize, visitor.height() as usize).unwrap();
+        let back = placement.inverse().unwrap();
+        for (x, y, pixel) in canvas.enumerate_pixels_mut() {
+            let at = back.apply(Point::new(x as f32 + 0.5, y as f32 + 0.5));
+            if (0.0..224.0).contains(&at.x) && (0.0..224.0).contains(&at.y) {
+                *pixel = Rgb(source.sample(at).map(|v| v as u8));
+            }
+        }
+    }
+
+    fn placed(x: f32, y: f32, scale: f32, radians: f32) -> Similarity {
+        Similarity::about(Point::new(112.0, 112.0), radians, scale)
+            .then(&Similarity { shift: Point::new(x - 112.0, y - 112.0), ..Similarity::IDENTITY })
+    }
+
+    #[test]
+    fn every_demo_visitor_is_found_once_with_the_eyes_above_the_mouth() {
+        let mut finder = FaceFinder::embedded().unwrap();
+        for number in 1..=6 {
+            let faces = finder.find(&visitor(number)).unwrap();
+            assert_eq!(faces.len(), 1, "visitor {number}");
+            let five = faces[0].landmarks.five();
+            assert!(five.left_eye.x < five.nose.x && five.nose.x < five.right_eye.x);
+            assert!(five.left_eye.y < five.nose.y && five.nose.y < five.mouth_left.y);
+        }
+    }
+
+    #[test]
+    fn where_the_head_is_in_the_frame_does_not_change_its_landmarks() {
+        let mut finder = FaceFinder::embedded().unwrap();
+        let picture = visitor(5);
+        let reference = finder.find(&picture).unwrap().remove(0);
+        for (x, y, scale, radians) in [
+            (320.0, 240.0, 1.0, 0.0),
+            (150.0, 130.0, 0.8, 0.0),
+            (420.0, 300.0, 1.5, 0.1),
+            (300.0, 200.0, 1.0, 0.35),
+            (300.0, 250.0, 1.2, -0.35),
+            (500.0, 100.0, 0.4, 0.0),
+        ] {
+            let placement = placed(x, y, scale, radians);
+            let faces = finder.find(&canvas(640, 480, &picture, &placement)).unwrap();
+            let face = faces.first().unwrap_or_else(|| panic!("no face at {x}, {y}, {scale}, {radians}"));
+            let error = face.landmarks.error(&reference.landmarks.map(&placement));
+            assert!(error < 0.06, "{error} at {x}, {y}, {scale}, {radians}");
+        }
+    }
+
+    #[test]
+    fn a_face_a_tenth_as_high_as_the_picture_is_found() {
+        let picture = visitor(4);
+        let placement = placed(900.0, 200.0, 72.0 / 224.0, 0.0);
+        // Shrunk first, so that no detail is skipped.
+        let small = imageops::resize(&picture, 72, 72, imageops::FilterType::Triangle);
+        let mut scene = canvas(1280, 720, &picture, &placement);
+        imageops::replace(&mut scene, &small, 900 - 36, 200 - 36);
+        let faces = FaceFinder::embedded().unwrap().find(&scene).unwrap();
+        assert_eq!(faces.len(), 1);
+        assert!(
+            middle(&faces[0].landmarks).distance(Point::new(900.0, 206.0)) < 10.0,
+            "{:?}",
+            faces[0].landmarks.five()
+        );
+    }
+
+    #[test]
+    fn of_two_visitors_the_nearer_one_comes_first() {
+        let mut scene = canvas(800, 480, &visitor(1), &placed(180.0, 240.0, 1.0, 0.0));
+        draw(&mut scene, &visitor(4), &placed(570.0, 240.0, 1.6, 0.0));
+        let faces = FaceFinder::embedded().unwrap().find(&scene).unwrap();
+        assert_eq!(faces.len(), 2);
+        assert!(faces[0].landmarks.eye_distance() > faces[1].landmarks.eye_distance());
+        assert!(middle(&faces[0].landmarks).x > 400.0);
+    }
+
+    #[test]
+    fn a_moving_face_is_followed_and_a_leaving_one_is_let_go() {
+        let mut finder = FaceFinder::embedded().unwrap();
+        let picture = visitor(3);
+        let at = |step: f32| placed(200.0 + 8.0 * step, 200.0 + 4.0 * step, 1.0 + 0.02 * step, 0.02 * step);
+        let mut face = finder.find(&canvas(640, 480, &picture, &at(0.0))).unwrap().remove(0);
+        let reference = finder.find(&picture).unwrap().remove(0);
+        for step in 1..12 {
+            let placement = at(step as f32);
+            face = finder.follow(&canvas(640, 480, &picture, &placement), &face).unwrap().expect("still there");
+            let error = face.landmarks.error(&reference.landmarks.map(&placement));
+            assert!(error < 0.07, "{error} at step {step}");
+        }
+        let empty = RgbImage::from_pixel(640, 480, Rgb([90, 90, 90]));
+        assert_eq!(finder.follow(&empty, &face).unwrap(), None);
+    }
+
+    #[test]
+    fn pictures_without_a_face_have_none() {
+        let mut finder = FaceFinder::embedded().unwrap();
+        let mut state = 1u32;
+        let noise = RgbImage::from_fn(320, 240, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Rgb(state.to_be_bytes()[..3].try_into().unwrap())
+        });
+        let slope = RgbImage::from_fn(320, 240, |x, y| Rgb([(x / 2) as u8, y as u8, 128]));
+        for picture in [noise, slope, RgbImage::new(320, 240), RgbImage::from_pixel(320, 240, Rgb([255; 3]))] {
+            assert_eq!(finder.find(&picture).unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn pictures_of_any_size_are_searched_without_a_panic() {
+        let mut finder = FaceFinder::embedded().unwrap();
+        for (width, height) in [(0, 0), (1, 1), (1, 3000), (3000, 1), (2, 2), (39, 41), (7000, 5000)] {
+            assert_eq!(finder.find(&RgbImage::new(width, height)).unwrap(), [], "{width}×{height}");
+        }
+        let face = finder.find(&visitor(1)).unwrap().remove(0);
+        assert_eq!(finder.follow(&RgbImage::new(1, 1), &face).unwrap(), None);
+        let spot = Face { landmarks: Landmarks([Point::new(5.0, 5.0); 68]), score: 1.0 };
+        assert_eq!(finder.follow(&visitor(1), &spot).unwrap(), None);
+        let far = Face { landmarks: face.landmarks.map(&placed(1e9, -1e9, 1.0, 0.0)), score: 1.0 };
+        assert_eq!(finder.follow(&visitor(1), &far).unwrap(), None);
+    }
+
+    #[test]
+    fn of_two_looks_at_one_face_the_surer_one_stays() {
+        let face = FaceFinder::embedded().unwrap().find(&visitor(2)).unwrap().remove(0);
+        let again =
+            |x: f32, score: f32| Face { landmarks: face.landmarks.map(&placed(112.0 + x, 112.0, 1.0, 0.0)), score };
+        let mut faces = vec![again(0.0, 0.6)];
+        keep(&mut faces, again(3.0, 0.9));
+        keep(&mut faces, again(-3.0, 0.7));
+        keep(&mut faces, again(500.0, 0.7));
+        assert_eq!(faces, [again(3.0, 0.9), again(500.0, 0.7)]);
+    }
 }

@@ -89,3 +89,26 @@ fn values(output: &TValue) -> Result<Vec<f32>, NetError> {
     let view = output.to_plain_array_view::<f32>().map_err(NetError::Run)?;
     Ok(view.iter().copied().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_net_that_ships_loads() {
+        let look = Net::new(EMBEDDED).unwrap().look(&[0.3; SIDE * SIDE]).unwrap();
+        assert!(look.points.is_finite() && (0.0..=1.0).contains(&look.score));
+    }
+
+    #[test]
+    fn damaged_and_foreign_files_are_refused() {
+        assert!(matches!(Net::new(b"no net at all"), Err(NetError::Load(_))));
+        assert!(matches!(Net::new(&[]), Err(NetError::Load(_))));
+        assert!(Net::new(&EMBEDDED[..EMBEDDED.len() / 2]).is_err());
+    }
+
+    #[test]
+    fn a_square_of_another_size_is_an_error() {
+        assert!(matches!(Net::new(EMBEDDED).unwrap().look(&[0.0; 7]), Err(NetError::Run(_))));
+    }
+}

@@ -110,11 +110,8 @@ pub fn examine(
     let mut pairs = Vec::new();
     let python = onnxruntime.find();
 
-    contestants.push(Contestant {
-        name: format!("{bundled} in tract"),
-        engine: Box::new(MirrorEngine::new(manifest, onnx)?),
-        quantized,
-    });
+    let engine = Box::new(MirrorEngine::new(manifest, onnx)?);
+    contestants.push(Contestant { name: format!("{bundled} in tract"), engine, quantized });
     match &python {
         Ok(python) => {
             pairs.push((0, contestants.len()));

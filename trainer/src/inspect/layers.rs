@@ -198,8 +198,9 @@ mod tests {
         assert_eq!(walked.layers.len(), stages.len());
         for layer in &walked.layers {
             assert!(layer.gradient.abs().max().double_value(&[]) > 0.0, "{}", layer.stage.name());
-            let step = &layer.gradient * (1e-3 / layer.gradient.square().sum(Kind::Float).sqrt());
-            let moved = (&layer.features + step).unsqueeze(0);
+            let step: Tensor = &layer.gradient * (1e-3 / layer.gradient.square().sum(Kind::Float).sqrt());
+            let moved: Tensor = &layer.features + step;
+            let moved = moved.unsqueeze(0);
             let score = tch::no_grad(|| {
                 let output = trained.generator.resume(&moved, &face, &condition(&face, Decade::Twenties), layer.stage);
                 trained.judge.forward(&output.aged, &condition(&face, Decade::Sixties)).mean(Kind::Double)

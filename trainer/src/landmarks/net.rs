@@ -10,16 +10,8 @@ use tch::nn::{self, ModuleT};
 use tch::{Kind, Tensor};
 
 /// Input channels, output channels, stride of each 3×3 convolution (padding 1, batch norm, ReLU).
-const LAYERS: [(i64, i64, i64); 8] = [
-    (1, 16, 2),
-    (16, 32, 2),
-    (32, 32, 1),
-    (32, 64, 2),
-    (64, 64, 1),
-    (64, 64, 1),
-    (64, 128, 2),
-    (128, 128, 1),
-];
+const LAYERS: [(i64, i64, i64); 8] =
+    [(1, 16, 2), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1)];
 
 /// Where the last convolution's features are, in cells across.
 const LAST_SIDE: i64 = SIDE as i64 / 16;
@@ -81,13 +73,18 @@ impl LandmarkNet {
 
     /// The convolutions as they run on the device.
     pub fn folded(&self) -> Vec<FoldedConv> {
-        tch::no_grad(|| self.layers.iter().zip(LAYERS).map(|((conv, norm), (_, _, stride))| fold(conv, norm, stride)).collect())
+        tch::no_grad(|| {
+            self.layers.iter().zip(LAYERS).map(|((conv, norm), (_, _, stride))| fold(conv, norm, stride)).collect()
+        })
     }
 
     /// Weight `[136, F]` and bias `[136]`, weight `[1, F]` and bias `[1]` of the two heads.
     pub fn heads(&self) -> [(&Tensor, Tensor); 2] {
         [&self.points, &self.score].map(|head| {
-            let bias = head.bs.as_ref().map_or_else(|| Tensor::zeros([head.ws.size()[0]], (Kind::Float, head.ws.device())), Tensor::shallow_clone);
+            let bias = head.bs.as_ref().map_or_else(
+                || Tensor::zeros([head.ws.size()[0]], (Kind::Float, head.ws.device())),
+                Tensor::shallow_clone,
+            );
             (&head.ws, bias)
         })
     }

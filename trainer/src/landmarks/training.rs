@@ -166,8 +166,10 @@ impl Run {
         let (found, logits) = self.net.forward(&squares, true, if plan.bf16 { Kind::BFloat16 } else { Kind::Float });
         let eye_distance = f64::from(TEMPLATE.left_eye.distance(TEMPLATE.right_eye));
         let misses = found.smooth_l1_loss(&points, tch::Reduction::None, SMALL_ERROR * eye_distance) / eye_distance;
-        let misses = (misses.mean_dim(1, true, Kind::Float) * &is_face).sum(Kind::Float) / is_face.sum(Kind::Float).clamp_min(1.0);
-        let doubts = logits.binary_cross_entropy_with_logits(&is_face, None::<&Tensor>, None::<&Tensor>, tch::Reduction::Mean);
+        let misses = (misses.mean_dim(1, true, Kind::Float) * &is_face).sum(Kind::Float)
+            / is_face.sum(Kind::Float).clamp_min(1.0);
+        let doubts =
+            logits.binary_cross_entropy_with_logits(&is_face, None::<&Tensor>, None::<&Tensor>, tch::Reduction::Mean);
         let loss = misses + doubts * SCORE_WEIGHT;
         loss.backward();
         self.optimizer.step(learning_rate(self.step, plan.progress(self.step, self.spent)));
@@ -199,7 +201,8 @@ impl Run {
     }
 
     fn save(&self, plan: &Plan) -> Result<(), TrainingError> {
-        let mut named: Vec<_> = self.store.variables().into_iter().map(|(name, t)| (format!("net.{name}"), t)).collect();
+        let mut named: Vec<_> =
+            self.store.variables().into_iter().map(|(name, t)| (format!("net.{name}"), t)).collect();
         named.extend(self.optimizer.state().into_iter().map(|(name, t)| (format!("optimizer.{name}"), t)));
         named.push(("step".into(), Tensor::from(self.step as i64)));
         named.push(("milliseconds".into(), Tensor::from(self.spent.as_millis() as i64)));
@@ -211,7 +214,9 @@ impl Run {
     }
 
     fn resume(&mut self, plan: &Plan) -> Result<(), TrainingError> {
-        let seed = self.load(&plan.checkpoint).map_err(|error| TrainingError::Resume { path: plan.checkpoint.clone(), error })?;
+        let seed = self
+            .load(&plan.checkpoint)
+            .map_err(|error| TrainingError::Resume { path: plan.checkpoint.clone(), error })?;
         if seed != plan.seed as i64 {
             return Err(TrainingError::Seed { path: plan.checkpoint.clone(), found: seed, asked: plan.seed });
         }
@@ -221,7 +226,8 @@ impl Run {
     /// Takes over a checkpoint; its seed.
     fn load(&mut self, path: &Path) -> Result<i64, TchError> {
         // libtorch's archive has `|` where names have dots.
-        let named: Vec<_> = Tensor::load_multi(path)?.into_iter().map(|(name, t)| (name.replace('|', "."), t)).collect();
+        let named: Vec<_> =
+            Tensor::load_multi(path)?.into_iter().map(|(name, t)| (name.replace('|', "."), t)).collect();
         let find = |name: &str| {
             let found = named.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor);
             found.ok_or_else(|| TchError::FileFormat(format!("it holds no `{name}`")))
@@ -229,7 +235,8 @@ impl Run {
         for (name, mut variable) in self.store.variables() {
             tch::no_grad(|| variable.f_copy_(find(&format!("net.{name}"))?).map(|_| ()))?;
         }
-        let of_optimizer = |(name, t): &(String, Tensor)| Some((name.strip_prefix("optimizer.")?.to_owned(), t.shallow_clone()));
+        let of_optimizer =
+            |(name, t): &(String, Tensor)| Some((name.strip_prefix("optimizer.")?.to_owned(), t.shallow_clone()));
         self.optimizer.load_state(&named.iter().filter_map(of_optimizer).collect::<Vec<_>>())?;
         self.step = i64::try_from(find("step")?)? as u64;
         self.spent = Duration::from_millis(i64::try_from(find("milliseconds")?)? as u64);
@@ -253,7 +260,8 @@ fn draw_batch(faces: &[LabelledFace], seed: u64, step: u64) -> Result<Vec<Sample
 fn tensors(batch: &[Sample]) -> (Tensor, Tensor, Tensor) {
     let (n, side) = (batch.len() as i64, SIDE as i64);
     let squares: Vec<f32> = batch.iter().flat_map(|sample| sample.square.iter().copied()).collect();
-    let points: Vec<f32> = batch.iter().flat_map(|s| s.points.as_ref().map_or([0.0; 2 * COUNT], sample::flat)).collect();
+    let points: Vec<f32> =
+        batch.iter().flat_map(|s| s.points.as_ref().map_or([0.0; 2 * COUNT], sample::flat)).collect();
     let is_face: Vec<f32> = batch.iter().map(|sample| f32::from(u8::from(sample.points.is_some()))).collect();
     (
         Tensor::from_slice(&squares).view([n, 1, side, side]),
@@ -272,4 +280,74 @@ pub fn mean_points(faces: &[LabelledFace]) -> Result<Vec<f32>, FitError> {
         }
     }
     Ok(mean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landmarks::dataset::tests::synthetic_face;
+
+    fn plan(folder: &Path, steps: u64) -> Plan {
+        Plan { steps, time: None, bf16: false, seed: 4, checkpoint: folder.join("run.checkpoint") }
+    }
+
+    fn weights(run: &Run) -> Vec<(String, Tensor)> {
+        let mut named: Vec<_> = run.store.variables().into_iter().collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        named
+    }
+
+    #[test]
+    fn a_resumed_run_reaches_the_weights_of_an_unbroken_one() {
+        let faces: Vec<_> = (0..6).map(synthetic_face).collect();
+        let mean = mean_points(&faces).unwrap();
+        let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut unbroken = Run::new(4, &mean);
+        unbroken.train(&faces, &faces, &plan(whole.path(), 4)).unwrap();
+
+        let plan = plan(broken.path(), 4);
+        let mut first = Run::new(4, &mean);
+        for step in 0..2 {
+            first.learn(&draw_batch(&faces, plan.seed, step).unwrap(), &plan);
+        }
+        first.save(&plan).unwrap();
+        let mut second = Run::new(99, &mean);
+        second.train(&faces, &faces, &plan).unwrap();
+        for ((name, a), (_, b)) in weights(&unbroken).iter().zip(weights(&second)) {
+            assert_eq!(a, &b, "{name}");
+        }
+    }
+
+    #[test]
+    fn learning_brings_the_points_closer() {
+        let faces: Vec<_> = (0..4).map(synthetic_face).collect();
+        let mut run = Run::new(1, &[0.5; 2 * COUNT]);
+        let folder = tempfile::tempdir().unwrap();
+        let batch = draw_batch(&faces, 1, 0).unwrap();
+        let plan = plan(folder.path(), 1000);
+        let losses: Vec<f64> = (0..30).map(|_| run.learn(&batch, &plan)).collect();
+        assert!(losses[29] < 0.7 * losses[0], "{losses:?}");
+    }
+
+    #[test]
+    fn foreign_checkpoints_are_refused() {
+        let faces = vec![synthetic_face(0)];
+        let folder = tempfile::tempdir().unwrap();
+        let plan = plan(folder.path(), 1);
+        std::fs::write(&plan.checkpoint, b"no checkpoint").unwrap();
+        let mean = mean_points(&faces).unwrap();
+        let refused = Run::new(4, &mean).train(&faces, &faces, &plan);
+        assert!(matches!(refused, Err(TrainingError::Resume { .. })));
+        Run::new(4, &mean).save(&plan).unwrap();
+        let refused = Run::new(5, &mean).train(&faces, &faces, &Plan { seed: 5, ..plan });
+        assert!(matches!(refused, Err(TrainingError::Seed { found: 4, asked: 5, .. })));
+    }
+
+    #[test]
+    fn the_learning_rate_rises_then_falls_to_nothing() {
+        let rates: Vec<f64> = (0..=1000).map(|step| learning_rate(step, step as f64 / 1000.0)).collect();
+        assert!(rates[0] < rates[50] && rates[50] < rates[99]);
+        assert!(rates[100..].windows(2).all(|pair| pair[1] <= pair[0]));
+        assert!(rates[1000].abs() < 1e-12);
+    }
 }

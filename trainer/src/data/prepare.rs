@@ -72,8 +72,13 @@ impl FromStr for LayoutChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" { Ok(Self::Auto) } else { Layout::from_str(text, true).map(Self::Named) }
+        if text == "auto" { Ok(Self::Auto) } else { Layout::from_str(text, true).map(Self::Named).map_err(|_| known_layouts()) }
     }
+}
+
+fn known_layouts() -> String {
+    let names = Layout::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    names.fold("known are auto".into(), |known, name| known + ", " + name.get_name())
 }
 
 /// Why there is no cache.

@@ -189,6 +189,8 @@ struct RawGenerator {
     head: Head,
     condition: ConditionMode,
     #[serde(default)]
+    skips: bool,
+    #[serde(default)]
     precision: Precision,
 }
 
@@ -264,10 +266,10 @@ impl Data {
 
 impl RawGenerator {
     fn check(self, side: u32) -> Result<GeneratorConfig, Flaw> {
-        let Self { width, blocks, head, condition, precision } = self;
+        let Self { width, blocks, head, condition, skips, precision } = self;
         need((1..=512).contains(&width), "generator.width", width, "1 to 512")?;
         need((1..=32).contains(&blocks), "generator.blocks", blocks, "1 to 32")?;
-        Ok(GeneratorConfig { size: side.into(), width, blocks, head, condition, precision })
+        Ok(GeneratorConfig { size: side.into(), width, blocks, head, condition, skips, precision })
     }
 }
 

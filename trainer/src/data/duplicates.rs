@@ -3,16 +3,17 @@
 
 use super::quality::grey;
 use sha2::{Digest, Sha256};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Columns and rows of the comparison grid.
 const GRID: usize = 16;
-/// Prints that differ in no more of their 256 bits than this are of one picture.
-pub const SAME: u32 = 15;
+/// Prints that differ in no more of their 256 bits than this are of one picture. Among FairFace's faces (median distance 117),
+/// all pairs up to 25 are of one picture, and from 26 on some are of two people.
+pub const SAME: u32 = 24;
 
 /// A difference hash of an aligned face: for 16 × 16 places, whether it gets darker to the right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Print([u16; GRID]);
+pub struct Print([u64; 4]);
 
 impl Print {
     /// The print of a crop of `side · side · 3` bytes; its side must be at least 17 pixels.
@@ -24,11 +25,14 @@ impl Print {
             let area = (columns.len() * rows.len()) as f32;
             rows.map(|y| grey[y * side..][columns.clone()].iter().sum::<f32>()).sum::<f32>() / area
         };
-        let bits = |row: usize| {
-            let means: [f32; GRID + 1] = std::array::from_fn(|column| mean(column, row));
-            means.windows(2).fold(0, |bits, pair| bits << 1 | u16::from(pair[0] > pair[1]))
-        };
-        Self(std::array::from_fn(bits))
+        let mut print = [0; 4];
+        for row in 0..GRID {
+            for column in 0..GRID {
+                let bit = u64::from(mean(column, row) > mean(column + 1, row));
+                print[row / 4] = print[row / 4] << 1 | bit;
+            }
+        }
+        Self(print)
     }
 
     /// In how many of 256 bits two prints differ.
@@ -49,24 +53,18 @@ pub fn file_hash(bytes: &[u8]) -> FileHash {
 pub struct Seen {
     files: HashSet<FileHash>,
     prints: Vec<Print>,
-    /// Prints by the bits of each of their rows. Two prints that differ in at most 15 bits agree in at least one of 16 rows.
-    rows: HashMap<(usize, u16), Vec<usize>>,
 }
 
 impl Seen {
-    /// Whether this picture was not there before; if so, it is remembered.
+    /// Whether this picture was not there before; if so, it is remembered. Compares with all that are remembered: half a second
+    /// for 20,000 pictures.
     pub fn add(&mut self, file: FileHash, print: Print) -> bool {
-        let alike = |rows: &[usize]| rows.iter().any(|&index| self.prints[index].distance(&print) <= SAME);
-        let known = self.files.contains(&file)
-            || print.0.iter().enumerate().any(|(i, &row)| self.rows.get(&(i, row)).is_some_and(|rows| alike(rows)));
-        if !known {
-            self.files.insert(file);
-            for (i, &row) in print.0.iter().enumerate() {
-                self.rows.entry((i, row)).or_default().push(self.prints.len());
-            }
-            self.prints.push(print);
+        if self.files.contains(&file) || self.prints.iter().any(|known| known.distance(&print) <= SAME) {
+            return false;
         }
-        !known
+        self.files.insert(file);
+        self.prints.push(print);
+        true
     }
 }
 
@@ -94,18 +92,20 @@ mod tests {
         assert!(seen.add([3; 32], Print::of(&blotches(128, 2.0), 128)));
     }
 
+    #[test]
+    fn a_little_noise_does_not_hide_a_copy() {
+        let picture = blotches(128, 3.0);
+        let noisy: Vec<u8> = picture.iter().enumerate().map(|(i, v)| v.saturating_add((i * 7919 % 13) as u8)).collect();
+        let distance = Print::of(&picture, 128).distance(&Print::of(&noisy, 128));
+        assert!(distance <= SAME, "{distance}");
+    }
+
     proptest! {
-        /// The rows find exactly the pairs that a comparison of all with all finds.
         #[test]
-        fn no_likeness_is_missed(rows in any::<[u16; GRID]>(), flips in proptest::collection::vec(0usize..256, 0..30)) {
-            let first = Print(rows);
-            let mut second = first;
-            for flip in flips {
-                second.0[flip / 16] ^= 1 << (flip % 16);
-            }
-            let mut seen = Seen::default();
-            prop_assert!(seen.add([0; 32], first));
-            prop_assert_eq!(seen.add([1; 32], second), first.distance(&second) > SAME);
+        fn the_distance_is_the_number_of_bits_flipped(bits: [u64; 4], flips in proptest::collection::hash_set(0usize..256, 0..60)) {
+            let mut flipped = bits;
+            flips.iter().for_each(|flip| flipped[flip / 64] ^= 1 << (flip % 64));
+            prop_assert_eq!(Print(bits).distance(&Print(flipped)), flips.len() as u32);
         }
     }
 }

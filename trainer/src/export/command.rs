@@ -84,9 +84,9 @@ fn refuse_flaws(agreement: &Agreement) -> Result<(), VerifyError> {
 /// Where the run's weights come from. Who trains on other data than FairFace names its terms.
 fn origin(args: &Args, trained: &Trained) -> Origin {
     let recipe = &trained.recipe;
-    let dataset = trained.datasets.join(", ");
-    let fairface = trained.datasets.iter().any(|name| name.eq_ignore_ascii_case("fairface"));
-    let (licence, attribution) = match fairface && trained.datasets.len() == 1 {
+    let dataset = trained.data.datasets.join(", ");
+    let fairface = trained.data.datasets.iter().any(|name| name.eq_ignore_ascii_case("fairface"));
+    let (licence, attribution) = match fairface && trained.data.datasets.len() == 1 {
         true => (FAIRFACE_LICENCE.to_owned(), FAIRFACE_ATTRIBUTION.to_owned()),
         false => ("see the terms of the data".to_owned(), format!("Weights trained on {dataset}")),
     };
@@ -95,7 +95,7 @@ fn origin(args: &Args, trained: &Trained) -> Origin {
         recipe: recipe.name.clone(),
         seed: recipe.training.seed,
         dataset,
-        pictures: trained.pictures,
+        pictures: trained.data.pictures,
         licence: args.licence.clone().unwrap_or(licence),
         attribution: args.attribution.clone().unwrap_or(attribution),
     }

@@ -4,9 +4,12 @@
 
 use super::onnx::{GraphBuilder, GraphError};
 use super::operators::Walk;
-use crate::nets::{Conv, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage, TransposedConv};
+use crate::nets::{
+    AGE_MAPS, Conv, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage, TransposedConv,
+};
 use shared::decade;
 use shared::manifest::{Kind, Quantization};
+use tch::Tensor;
 
 /// The middle layers that a bundle shows unless told otherwise: before the age, with it, in the middle, on the way back.
 pub fn default_features(generator: &Generator) -> Vec<Stage> {
@@ -81,7 +84,7 @@ impl Writer {
             Stage::Down(n) => self.conv_norm_relu(name, &generator.downs[n], x, channels),
             Stage::Join => {
                 let features = self.conv(&format!("{name}.features"), &generator.join.features, x);
-                let planes = self.graph.reshape(&format!("{name}.planes"), &self.age, &[1, decade::COUNT as i64, 1, 1]);
+                let planes = self.planes(name, generator.join.maps.as_ref());
                 let walk = Walk::padded(0);
                 let shift = self.graph.conv(&format!("{name}.age"), &planes, &generator.join.age, None, walk);
                 let sum = self.graph.add(&format!("{name}.sum"), &features, &shift);
@@ -92,11 +95,27 @@ impl Writer {
                 let TransposedConv { weight, bias, .. } = &generator.ups[n];
                 let y = self.graph.conv_transpose(&format!("{name}.conv"), x, weight, Some(bias));
                 let y = self.graph.instance_norm(&format!("{name}.norm"), &y, channels);
-                let y = self.film(&format!("{name}.film"), generator.up_films[n].as_ref(), y, channels);
+                let mut y = self.film(&format!("{name}.film"), generator.up_films[n].as_ref(), y, channels);
+                if self.config.skips {
+                    let skip = [Stage::Down(0), Stage::Stem][n].name();
+                    y = self.graph.add(&format!("{name}.skip"), &y, &skip);
+                }
                 self.graph.relu(name, &y)
             }
             Stage::Head => self.conv(name, &generator.head, x),
         }
+    }
+
+    /// The age as constant planes, or as the learned ones.
+    fn planes(&mut self, name: &str, maps: Option<&Tensor>) -> String {
+        let planes = format!("{name}.planes");
+        let Some(maps) = maps else {
+            return self.graph.reshape(&planes, &self.age, &[1, decade::COUNT as i64, 1, 1]);
+        };
+        let table = self.graph.constant(&format!("{name}.maps.table"), maps);
+        let row = self.graph.node("MatMul", &[&self.age, &table], &format!("{name}.maps.row"), &[]);
+        let side = self.config.size / 4;
+        self.graph.reshape(&planes, &row, &[1, AGE_MAPS, side, side])
     }
 
     fn block(&mut self, name: &str, block: &ResidualBlock, x: &str, channels: i64) -> String {

@@ -9,7 +9,8 @@ use tch::{Device, nn};
 pub fn generator(head: Head, condition: ConditionMode) -> Generator {
     let store = nn::VarStore::new(Device::Cpu);
     tch::manual_seed(7);
-    let config = GeneratorConfig { size: 32, width: 8, blocks: 3, head, condition, precision: Precision::F32 };
+    let skips = condition == ConditionMode::Film;
+    let config = GeneratorConfig { size: 32, width: 8, blocks: 3, head, condition, skips, precision: Precision::F32 };
     Generator::new(&store.root(), config)
 }
 

@@ -1,7 +1,7 @@
 //! The card that lies beside a landmark net: what it is, what it was trained on, how good it is.
 
 use edge::face::crop::SIDE;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::evaluate::Measured;
@@ -19,14 +19,14 @@ pub struct Card {
     licence: &'static str,
     data: &'static str,
     attribution: &'static str,
-    /// Absent where the net was only measured.
+    /// Absent where a net of unknown origin was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     trained: Option<Trained>,
     measured: Measured,
 }
 
 /// What a net has learnt from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trained {
     pub faces: usize,
     /// Jittered samples seen.
@@ -37,7 +37,7 @@ pub struct Trained {
 impl Card {
     pub fn new(onnx: &[u8], trained: Option<Trained>, measured: Measured) -> Self {
         Self {
-            sha256: Sha256::digest(onnx).iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: digest(onnx),
             bytes: onnx.len(),
             mac: LandmarkNet::macs(),
             side: SIDE,
@@ -49,7 +49,22 @@ impl Card {
         }
     }
 
+    /// What an earlier card says of the training of these very bytes.
+    pub fn trained(card: &str, onnx: &[u8]) -> Option<Trained> {
+        #[derive(Deserialize)]
+        struct Earlier {
+            sha256: String,
+            trained: Option<Trained>,
+        }
+        let earlier: Earlier = serde_json::from_str(card).ok()?;
+        earlier.trained.filter(|_| earlier.sha256 == digest(onnx))
+    }
+
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

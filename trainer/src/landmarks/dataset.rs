@@ -168,3 +168,92 @@ fn read_columns(path: &Path, columns: &[String]) -> Result<Vec<(String, Vec<f32>
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use shared::alignment::TEMPLATE;
+    use shared::landmarks::COUNT;
+
+    /// Landmarks whose five points are the template's, in a picture of `side` pixels.
+    pub fn template_landmarks(side: f32) -> Landmarks {
+        let mut points = [Point::new(0.5, 0.9); COUNT];
+        points[0..17].iter_mut().enumerate().for_each(|(i, p)| *p = Point::new(0.1 + 0.05 * i as f32, 0.5));
+        points[36..42].fill(TEMPLATE.left_eye);
+        points[42..48].fill(TEMPLATE.right_eye);
+        points[30] = TEMPLATE.nose;
+        points[48] = TEMPLATE.mouth_left;
+        points[54] = TEMPLATE.mouth_right;
+        Landmarks(points.map(|p| p * side))
+    }
+
+    /// Something with light and dark places, the same for the same seed.
+    pub fn synthetic_face(seed: usize) -> LabelledFace {
+        let grey = (0..112 * 112).map(|i| ((i * (seed + 3)) % 251) as u8).collect();
+        let file = format!("train/{seed}.jpg");
+        LabelledFace { file, width: 112, height: 112, grey, landmarks: template_landmarks(112.0) }
+    }
+
+    /// A folder as FairFace's, with `names` as pictures and one label each, the five points moved by `off` pixels.
+    fn folder(names: &[&str], off: f32) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for part in ["train", "val"] {
+            std::fs::create_dir(folder.path().join(part)).unwrap();
+        }
+        let columns: Vec<_> = (0..COUNT).map(|i| format!("x{i},y{i}")).collect();
+        let mut labels = format!("file,{}\n", columns.join(","));
+        let mut five = "file,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,\
+                        mouth_left_x,mouth_left_y,mouth_right_x,mouth_right_y,yaw\n"
+            .to_owned();
+        let landmarks = template_landmarks(64.0);
+        for name in names {
+            image::RgbImage::new(64, 64).save(folder.path().join(name)).unwrap();
+            let values = |points: &[Point], off: f32| {
+                points.iter().map(|p| format!("{},{}", p.x + off, p.y)).collect::<Vec<_>>().join(",")
+            };
+            labels += &format!("{name},{}\n", values(&landmarks.0, 0.0));
+            five += &format!("{name},{},1.5\n", values(&landmarks.five().to_array(), off));
+        }
+        std::fs::write(folder.path().join("points68.csv"), labels).unwrap();
+        std::fs::write(folder.path().join("points.csv"), five).unwrap();
+        folder
+    }
+
+    #[test]
+    fn val_is_kept_apart_and_pictures_are_halved() {
+        let dataset = Dataset::read(folder(&["train/1.png", "train/2.png", "val/1.png"], 1.0).path()).unwrap();
+        assert_eq!((dataset.train.len(), dataset.val.len(), dataset.doubtful), (2, 1, 0));
+        assert_eq!((dataset.train[0].width, dataset.train[0].height), (32, 32));
+        assert!(dataset.train[0].landmarks.error(&template_landmarks(32.0)) < 1e-5);
+    }
+
+    #[test]
+    fn faces_with_two_opinions_are_measured_with_but_not_trained_on() {
+        let folder = folder(&["train/1.png", "val/1.png"], 9.0);
+        assert!(matches!(Dataset::read(folder.path()), Err(DatasetError::Empty { train: 0, val: 1, .. })));
+        assert_eq!(Dataset::read_val(folder.path()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_broken_picture_is_told_and_the_others_are_used() {
+        let folder = folder(&["train/1.png", "train/2.png", "val/1.png"], 0.0);
+        std::fs::write(folder.path().join("train/2.png"), b"no picture").unwrap();
+        let dataset = Dataset::read(folder.path()).unwrap();
+        assert_eq!(dataset.train.len(), 1);
+        assert_eq!(dataset.unreadable[0].0, "train/2.png");
+    }
+
+    #[test]
+    fn broken_labels_name_their_place() {
+        let folder = folder(&["train/1.png", "val/1.png"], 0.0);
+        let path = folder.path().join("points68.csv");
+        let good = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, good.replacen("val/1.png,6.4", "val/1.png,six", 1)).unwrap();
+        let error = Dataset::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("x0") && error.contains("six"), "{error}");
+        std::fs::write(&path, good.replacen(",y67", ",y", 1)).unwrap();
+        assert!(matches!(Dataset::read(folder.path()), Err(DatasetError::Column { column, .. }) if column == "y67"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(Dataset::read(folder.path()), Err(DatasetError::Labels { .. })));
+    }
+}

@@ -28,9 +28,12 @@ pub struct Args {
     /// Folder with points68.csv and the pictures it names
     #[arg(long, default_value = "../shared/data/fairface")]
     data: PathBuf,
-    /// The net, written when the training is through; its checkpoint and its measured numbers lie beside it
+    /// The net, written when the training is through; its card with the measured numbers lies beside it
     #[arg(long, default_value = "edge/models/landmarks.onnx")]
     out: PathBuf,
+    /// Where the run is kept while it lasts; a run found there goes on
+    #[arg(long, default_value = "runs/landmarks.checkpoint")]
+    checkpoint: PathBuf,
     /// Steps of 32 samples
     #[arg(long, default_value_t = 20_000)]
     steps: u64,
@@ -62,10 +65,11 @@ pub fn run(args: &Args) -> Result<(), LandmarksError> {
     let val: Vec<_> = val.into_iter().step_by(args.every.max(1)).collect();
     let onnx = std::fs::read(&args.out).map_err(|error| LandmarksError::Read { path: args.out.clone(), error })?;
     let measured = evaluate::measure(&onnx, &args.data, &val)?;
-    let card = Card::new(&onnx, trained, measured);
-    let text = card.to_json();
-    println!("{text}");
-    write(&args.out.with_extension("json"), text.as_bytes())
+    let path = args.out.with_extension("json");
+    let earlier = || Card::trained(&std::fs::read_to_string(&path).ok()?, &onnx);
+    let card = Card::new(&onnx, trained.or_else(earlier), measured).to_json();
+    println!("{card}");
+    write(&path, format!("{card}\n").as_bytes())
 }
 
 fn train(args: &Args, dataset: &Dataset) -> Result<Trained, LandmarksError> {
@@ -75,12 +79,15 @@ fn train(args: &Args, dataset: &Dataset) -> Result<Trained, LandmarksError> {
     for (file, reason) in &dataset.unreadable {
         println!("unreadable: {file}: {reason}");
     }
+    if let Some(folder) = args.checkpoint.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| LandmarksError::Write { path: folder.to_owned(), error })?;
+    }
     let plan = training::Plan {
         steps: args.steps,
         time: args.minutes.map(|minutes| Duration::from_secs_f64(minutes.clamp(0.0, 1e6) * 60.0)),
         bf16: args.bf16,
         seed: args.seed,
-        checkpoint: args.out.with_extension("checkpoint"),
+        checkpoint: args.checkpoint.clone(),
     };
     let mut run = training::Run::new(args.seed, &training::mean_points(train)?);
     run.train(train, val, &plan)?;

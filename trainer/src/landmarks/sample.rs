@@ -232,3 +232,49 @@ fn resize(square: &[f32], from: usize, to: usize) -> Vec<f32> {
 pub fn flat(landmarks: &Landmarks) -> [f32; 2 * COUNT] {
     std::array::from_fn(|i| if i % 2 == 0 { landmarks.0[i / 2].x } else { landmarks.0[i / 2].y })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landmarks::dataset::tests::synthetic_face;
+
+    #[test]
+    fn a_seed_decides_everything() {
+        let faces: Vec<_> = (0..5).map(synthetic_face).collect();
+        for seed in 0..20 {
+            assert_eq!(draw(&faces, seed).unwrap().square, draw(&faces, seed).unwrap().square);
+        }
+        assert_ne!(draw(&faces, 1).unwrap().square, draw(&faces, 2).unwrap().square);
+    }
+
+    #[test]
+    fn samples_are_in_range_and_about_a_fifth_shows_no_face() {
+        let faces: Vec<_> = (0..5).map(synthetic_face).collect();
+        let samples: Vec<_> = (0..400).map(|seed| draw(&faces, seed).unwrap()).collect();
+        assert!(samples.iter().flat_map(|s| &s.square).all(|v| (-1.0..=1.0).contains(v)));
+        assert!((40..130).contains(&samples.iter().filter(|s| s.points.is_none()).count()));
+    }
+
+    #[test]
+    fn the_points_move_with_the_picture() {
+        let mut face = synthetic_face(1);
+        face.grey.fill(0);
+        let eye = face.landmarks.five().left_eye;
+        let (x, y) = (eye.x as usize, eye.y as usize);
+        for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+            face.grey[(y + dy - 1) * 112 + x + dx - 1] = 255;
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for i in 0..20 {
+            let jitter = Jitter::WIDE.draw(&mut rng);
+            let (square, points) = cut(&face, i % 2 == 1, &jitter, &Outside::Flat(0)).unwrap();
+            let weight: f32 = square.iter().map(|v| v + 1.0).sum();
+            let centre = square.iter().enumerate().fold(Point::default(), |sum, (k, v)| {
+                sum + Point::new((k % SIDE) as f32 + 0.5, (k / SIDE) as f32 + 0.5) * ((v + 1.0) / weight)
+            });
+            // In a mirror the left eye is the right one.
+            let eye = if i % 2 == 1 { points.five().right_eye } else { points.five().left_eye };
+            assert!(centre.distance(eye * SIDE as f32) < 1.5, "{centre:?} {:?}", eye * SIDE as f32);
+        }
+    }
+}

@@ -281,3 +281,73 @@ pub fn mean_points(faces: &[LabelledFace]) -> Result<Vec<f32>, FitError> {
     }
     Ok(mean)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landmarks::dataset::tests::synthetic_face;
+
+    fn plan(folder: &Path, steps: u64) -> Plan {
+        Plan { steps, time: None, bf16: false, seed: 4, checkpoint: folder.join("run.checkpoint") }
+    }
+
+    fn weights(run: &Run) -> Vec<(String, Tensor)> {
+        let mut named: Vec<_> = run.store.variables().into_iter().collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        named
+    }
+
+    #[test]
+    fn a_resumed_run_reaches_the_weights_of_an_unbroken_one() {
+        let faces: Vec<_> = (0..6).map(synthetic_face).collect();
+        let mean = mean_points(&faces).unwrap();
+        let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut unbroken = Run::new(4, &mean);
+        unbroken.train(&faces, &faces, &plan(whole.path(), 4)).unwrap();
+
+        let plan = plan(broken.path(), 4);
+        let mut first = Run::new(4, &mean);
+        for step in 0..2 {
+            first.learn(&draw_batch(&faces, plan.seed, step).unwrap(), &plan);
+        }
+        first.save(&plan).unwrap();
+        let mut second = Run::new(99, &mean);
+        second.train(&faces, &faces, &plan).unwrap();
+        for ((name, a), (_, b)) in weights(&unbroken).iter().zip(weights(&second)) {
+            assert_eq!(a, &b, "{name}");
+        }
+    }
+
+    #[test]
+    fn learning_brings_the_points_closer() {
+        let faces: Vec<_> = (0..4).map(synthetic_face).collect();
+        let mut run = Run::new(1, &[0.5; 2 * COUNT]);
+        let folder = tempfile::tempdir().unwrap();
+        let batch = draw_batch(&faces, 1, 0).unwrap();
+        let plan = plan(folder.path(), 1000);
+        let losses: Vec<f64> = (0..30).map(|_| run.learn(&batch, &plan)).collect();
+        assert!(losses[29] < 0.7 * losses[0], "{losses:?}");
+    }
+
+    #[test]
+    fn foreign_checkpoints_are_refused() {
+        let faces = vec![synthetic_face(0)];
+        let folder = tempfile::tempdir().unwrap();
+        let plan = plan(folder.path(), 1);
+        std::fs::write(&plan.checkpoint, b"no checkpoint").unwrap();
+        let mean = mean_points(&faces).unwrap();
+        let refused = Run::new(4, &mean).train(&faces, &faces, &plan);
+        assert!(matches!(refused, Err(TrainingError::Resume { .. })));
+        Run::new(4, &mean).save(&plan).unwrap();
+        let refused = Run::new(5, &mean).train(&faces, &faces, &Plan { seed: 5, ..plan });
+        assert!(matches!(refused, Err(TrainingError::Seed { found: 4, asked: 5, .. })));
+    }
+
+    #[test]
+    fn the_learning_rate_rises_then_falls_to_nothing() {
+        let rates: Vec<f64> = (0..=1000).map(|step| learning_rate(step, step as f64 / 1000.0)).collect();
+        assert!(rates[0] < rates[50] && rates[50] < rates[99]);
+        assert!(rates[100..].windows(2).all(|pair| pair[1] <= pair[0]));
+        assert!(rates[1000].abs() < 1e-12);
+    }
+}

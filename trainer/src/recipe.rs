@@ -400,8 +400,8 @@ mod tests {
             ("batch = 4", "batch = 0", "training.batch", "0"),
             ("steps = 60", "steps = 60\nepochs = 1", "training.epochs", "60"),
             ("steps = 60", "steps = 0", "training.epochs or steps", "0"),
-            ("learning_rate = 0.001", "learning_rate = -1.0", "training.learning_rate", "-1"),
-            ("learning_rate = 0.001", "learning_rate = nan", "training.learning_rate", "NaN"),
+            ("learning_rate = 0.004", "learning_rate = -1.0", "training.learning_rate", "-1"),
+            ("learning_rate = 0.004", "learning_rate = nan", "training.learning_rate", "NaN"),
             (
                 "pool = 20",
                 "pool = 20\ndiscriminator_learning_rate = 0.0",
@@ -412,8 +412,8 @@ mod tests {
             ("average = 0.9", "average = 1.0", "training.average", "1.0"),
             ("checkpoint_every = 20", "checkpoint_every = 0", "training.checkpoint_every", "0"),
             ("seed = 1", "seed = 1\nwarm_up = 5", "training.warm_up", "5"),
-            ("cycle = 10.0", "cycle = -1.0", "losses.cycle", "-1.0"),
-            ("head = \"edit\"", "head = \"rgb\"", "losses.mask", "0.05"),
+            ("cycle = 0.02", "cycle = -1.0", "losses.cycle", "-1.0"),
+            ("head = \"edit\"", "head = \"rgb\"", "losses.mask", "0.001"),
         ] {
             match smoke(from, to) {
                 Err(RecipeError::Value { file, key: told, found: seen, .. }) => {
@@ -439,7 +439,7 @@ mod tests {
     #[test]
     fn the_learning_rate_falls_to_zero_after_the_constant_part() {
         let text = "learning_rate = 0.001\ndiscriminator_learning_rate = 0.0001\ndecay_from = 0.5";
-        let recipe = smoke("learning_rate = 0.001", text).unwrap();
+        let recipe = smoke("learning_rate = 0.004", text).unwrap();
         for (step, left) in [(0, 1.0), (50, 1.0), (75, 0.5), (100, 0.0)] {
             let rates = recipe.rates(step, 100);
             assert!((rates.generators - 0.001 * left).abs() < 1e-12, "{step}");

@@ -20,6 +20,8 @@ use tch::{Kind, Tensor};
 pub const AGES: std::ops::RangeInclusive<u32> = 10..=69;
 /// Steps of gradient descent that one frame may take.
 const STEPS: usize = 8;
+/// How often a step that leads further away is halved before the frame stays where it is.
+const HALVINGS: i32 = 8;
 /// A frame is there when it has come this close to its share of the way.
 const CLOSE: f64 = 1.02;
 const MILLISECONDS: u32 = 90;
@@ -100,7 +102,7 @@ pub fn blend(trained: &Trained, face: &Tensor) -> Vec<Moment> {
 
 /// The features h of `layer`, taken at the youngest condition, move along −∇ₕ ‖R(h) − G(x, cₙ)‖² from decade to decade; R is the
 /// rest of the walk, which is never told another age. Each frame goes its share of the way: its steps have the length at
-/// which the objective, were it linear, would reach that share (Polyak 1969).
+/// which the objective, were it linear, would reach that share (Polyak 1969), halved while they lead away.
 pub fn gradient(trained: &Trained, face: &Tensor, layer: Stage) -> Result<Vec<Moment>, InspectError> {
     let generator = &trained.generator;
     let youngest = age(face, &Condition::one_hot(Decade::Tens));
@@ -128,17 +130,22 @@ pub fn gradient(trained: &Trained, face: &Tensor, layer: Stage) -> Result<Vec<Mo
         let share = start * left * left;
         for _ in 0..STEPS {
             let here = features.detach().set_requires_grad(true);
-            let distance = objective(&here);
-            let excess = distance.double_value(&[]) - share;
-            if distance.double_value(&[]) <= share * CLOSE {
+            let objective_here = objective(&here);
+            let distance = objective_here.double_value(&[]);
+            if distance <= share * CLOSE {
                 break;
             }
-            let slope = Tensor::f_run_backward(&[&distance], &[&here], false, false)?.remove(0);
+            let slope = Tensor::f_run_backward(&[&objective_here], &[&here], false, false)?.remove(0);
             let steepness = slope.square().sum(Kind::Double).double_value(&[]);
             if steepness <= f64::MIN_POSITIVE {
                 break;
             }
-            features = tch::no_grad(|| here - slope * (excess / steepness)).detach();
+            let reach = (distance - share) / steepness;
+            let halved = (0..HALVINGS).map(|n| tch::no_grad(|| &features - &slope * (reach * 0.5f64.powi(n))));
+            match { halved }.find(|moved| tch::no_grad(|| objective(moved)).double_value(&[]) < distance) {
+                Some(moved) => features = moved,
+                None => break,
+            }
         }
         let aged = tch::no_grad(|| generator.resume(&features, face, &youngest, layer).aged);
         moments.push(tch::no_grad(|| moment(trained, years, &condition, aged)));

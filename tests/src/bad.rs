@@ -47,12 +47,6 @@ pub const PHOTOS: &[Photo] = &[
         says: &[],
     },
     Photo {
-        what: "a JPEG cut in the middle",
-        name: "half.jpg",
-        make: |path| cut(path, image::ImageFormat::Jpeg, |whole| whole / 2),
-        says: &[],
-    },
-    Photo {
         what: "a PNG cut in the middle",
         name: "half.png",
         make: |path| cut(path, image::ImageFormat::Png, |whole| whole / 2),
@@ -435,7 +429,7 @@ fn remove(folder: &Path, name: &str) {
 }
 
 /// A visitor's picture in that format, of which only the first bytes are left.
-fn cut(path: &Path, format: image::ImageFormat, keep: fn(usize) -> usize) {
+pub fn cut(path: &Path, format: image::ImageFormat, keep: fn(usize) -> usize) {
     let mut whole = std::io::Cursor::new(Vec::new());
     pictures::visitor(0).write_to(&mut whole, format).expect("a picture");
     let whole = whole.into_inner();

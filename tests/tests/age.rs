@@ -136,6 +136,25 @@ fn each_bad_photograph_alone_ends_with_code_two_and_says_why() {
     assert!(flaws.is_empty(), "{}", flaws.join("\n"));
 }
 
+/// Readers of JPEG fill in what is missing, so a face may still be whole.
+#[test]
+fn a_jpeg_cut_short_is_aged_if_its_face_can_be_seen_and_else_refused() {
+    let work = folder();
+    let keep: [(&str, fn(usize) -> usize); 3] =
+        [("tenth", |whole| whole / 10), ("half", |whole| whole / 2), ("most", |whole| whole * 95 / 100)];
+    for (name, keep) in keep {
+        let path = work.path().join(name).with_extension("jpg");
+        bad::cut(&path, image::ImageFormat::Jpeg, keep);
+        let outcome = edge().arg("age").arg(&path).arg("--out").arg(work.path().join("out")).run();
+        if outcome.code == Some(0) {
+            assert_eq!(portraits(&work.path().join("out").join(name)).len(), 6);
+        } else {
+            outcome.refused(&[name]);
+            assert_eq!(outcome.code, Some(2), "{name}");
+        }
+    }
+}
+
 #[test]
 fn of_several_people_the_nearest_ages() {
     let work = folder();

@@ -1,1 +1,105 @@
-fn main() {}
+//! The boards that the mirror is meant for: `list` them, `show` one, `check` all files. Images come with a later issue.
+
+mod board;
+
+use board::{Board, listed};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The boards that the mirror is meant for, one TOML file each.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// The folder of board files.
+    #[arg(long, global = true, default_value = env!("CARGO_MANIFEST_DIR"), hide_default_value = true)]
+    folder: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One line a board.
+    List,
+    /// All that is known of one board.
+    Show { board: String },
+    /// Reads every board file; fails at the end if one is wrong.
+    Check,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::List => {
+            for board in board::all(&cli.folder)? {
+                println!("{:<18}{:<26}{} × {}", board.id, board.name, board.cpu.cores, board.cpu.core);
+            }
+        }
+        Command::Show { board } => print!("{}", sheet(&board::named(&cli.folder, &board)?)),
+        Command::Check => check(&cli.folder)?,
+    }
+    Ok(())
+}
+
+fn check(folder: &std::path::Path) -> anyhow::Result<()> {
+    let files = board::files(folder)?;
+    anyhow::ensure!(!files.is_empty(), "{} holds no board file", folder.display());
+    let mut wrong = 0;
+    for path in &files {
+        match Board::read(path) {
+            Ok(board) => println!("{}: sound", board.id),
+            Err(error) => {
+                wrong += 1;
+                eprintln!("{error}");
+            }
+        }
+    }
+    anyhow::ensure!(wrong == 0, "{wrong} of {} board files are wrong", files.len());
+    Ok(())
+}
+
+fn sheet(board: &Board) -> String {
+    let Board { id, name, sources, cpu, memory, thermal, camera, display, generator } = board;
+    let clock = cpu.clock_mhz.map_or(String::new(), |mhz| format!(" at {mhz} MHz"));
+    let range = |range: Option<[i32; 2]>| range.map(|[low, high]| format!("{low} to {high} °C"));
+    let facts = [
+        ("board", Some(format!("{name} ({id})"))),
+        ("chip", Some(format!("{}, {} × {}{clock}, {}", cpu.chip, cpu.cores, cpu.core, listed(&cpu.features)))),
+        ("memory", Some(format!("{} MiB", listed(&memory.sizes_mib)))),
+        ("room", range(thermal.ambient_celsius)),
+        ("junction", range(thermal.junction_celsius)),
+        ("slows down", thermal.throttle_celsius.map(|limit| format!("from {limit} °C"))),
+        ("heat", Some(thermal.notes.clone())),
+        ("camera", Some(camera.notes.clone())),
+        ("display", Some(display.notes.clone())),
+        ("generator", Some(format!("width {}, {} threads", generator.width, generator.threads))),
+        ("sources", Some(sources.join("\n            "))),
+    ];
+    let lines = facts.into_iter().filter_map(|(key, fact)| fact.map(|fact| format!("{key:<12}{fact}\n")));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_names_all_facts_of_a_board() {
+        let board = board::named(env!("CARGO_MANIFEST_DIR").as_ref(), "jetson-nano").unwrap();
+        let sheet = sheet(&board);
+        for word in ["Cortex-A57", "1430 MHz", "4096 MiB", "-25 to 97", "width 16, 3 threads", "https://"] {
+            assert!(sheet.contains(word), "{word} in {sheet}");
+        }
+        assert!(!sheet.contains("slows down"), "an unknown fact is left out");
+    }
+
+    #[test]
+    fn check_fails_when_one_file_is_wrong() {
+        let folder = std::env::temp_dir().join(format!("boards-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("toaster.toml"), "name = 1").unwrap();
+        let result = check(&folder);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(result.unwrap_err().to_string().contains("1 of 1"));
+    }
+}

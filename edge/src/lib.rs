@@ -2,5 +2,28 @@
 //!
 //! The trainer uses this library too, so that faces are found, cut and aged by the same code on both sides.
 
+pub mod ager;
+pub mod bundle;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod compose;
+pub mod cover;
+pub mod demo;
 pub mod face;
 pub mod files;
+pub mod frames;
+pub mod lettering;
+pub mod mask;
+pub mod mirror;
+pub mod photo;
+pub mod photograph;
+pub mod portrait;
+pub mod scene;
+pub mod screen;
+pub mod strip;
+pub mod synthetic;
+#[cfg(test)]
+mod testing;
+pub mod timing;
+pub mod visit;

@@ -39,15 +39,23 @@ impl<'a> Picture<'a> {
     pub fn sample(&self, p: Point) -> [f32; 3] {
         let x = (p.x - 0.5).clamp(0.0, (self.width - 1) as f32);
         let y = (p.y - 0.5).clamp(0.0, (self.height - 1) as f32);
-        let (left, top) = (x as usize, y as usize);
+        // By way of u32: the cast from float straight to usize is several times slower on x86-64.
+        let (left, top) = (x as u32 as usize, y as u32 as usize);
         let (right, bottom) = ((left + 1).min(self.width - 1), (top + 1).min(self.height - 1));
-        let (fx, fy) = (x - left as f32, y - top as f32);
-        let at = |x: usize, y: usize, channel: usize| f32::from(self.rgb[(y * self.width + x) * 3 + channel]);
+        let (fx, fy) = (x - left as u32 as f32, y - top as u32 as f32);
+        let (a, b) = (self.pixel(left, top), self.pixel(right, top));
+        let (c, d) = (self.pixel(left, bottom), self.pixel(right, bottom));
         core::array::from_fn(|channel| {
-            let upper = at(left, top, channel) * (1.0 - fx) + at(right, top, channel) * fx;
-            let lower = at(left, bottom, channel) * (1.0 - fx) + at(right, bottom, channel) * fx;
+            let upper = f32::from(a[channel]) * (1.0 - fx) + f32::from(b[channel]) * fx;
+            let lower = f32::from(c[channel]) * (1.0 - fx) + f32::from(d[channel]) * fx;
             upper * (1.0 - fy) + lower * fy
         })
+    }
+
+    fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
+        let start = (y * self.width + x) * 3;
+        let bytes = &self.rgb[start..start + 3];
+        [bytes[0], bytes[1], bytes[2]]
     }
 }
 
@@ -62,15 +70,18 @@ pub fn cut(picture: &Picture, alignment: &Similarity, side: usize, square: &mut 
     let step = 1.0 / side as f32;
     let grid = (libm::ceilf(to_picture.scale() * step - 0.01) as usize).clamp(1, MAX_GRID);
     let share = 1.0 / (grid * grid) as f32;
+    let offsets: [f32; MAX_GRID] = core::array::from_fn(|n| (n as f32 + 0.5) / grid as f32);
+    let offsets = &offsets[..grid];
     for (i, pixel) in square.chunks_exact_mut(3).enumerate() {
         let (column, row) = ((i % side) as f32, (i / side) as f32);
         let mut sum = [0.0; 3];
-        for k in 0..grid * grid {
-            let offset = |n: usize| (n as f32 + 0.5) / grid as f32;
-            let at = Point::new((column + offset(k % grid)) * step, (row + offset(k / grid)) * step);
-            let colour = picture.sample(to_picture.apply(at));
-            for (sum, value) in sum.iter_mut().zip(colour) {
-                *sum += value;
+        for down in offsets {
+            for across in offsets {
+                let at = Point::new((column + across) * step, (row + down) * step);
+                let colour = picture.sample(to_picture.apply(at));
+                for (sum, value) in sum.iter_mut().zip(colour) {
+                    *sum += value;
+                }
             }
         }
         for (byte, sum) in pixel.iter_mut().zip(sum) {

@@ -2,12 +2,14 @@
 //! [`data`] → [`nets`] → [`train`] (helped by [`prior`]) → [`export`] → [`inspect`] and the report.
 //! [`landmarks`] trains the little net that finds the points of a face, for the trainer and the device alike.
 
+pub mod cli;
 pub mod data;
 pub mod export;
 pub mod inspect;
 pub mod landmarks;
 pub mod memory;
 pub mod nets;
+pub mod pipeline;
 pub mod prior;
 pub mod recipe;
 pub mod train;

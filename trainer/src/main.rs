@@ -1,16 +1,14 @@
 use clap::Parser;
-#[derive(Parser)]
-enum Cli {
-    Landmarks(trainer::landmarks::Args),
-    Prior(trainer::prior::sheet::Args),
-    Composites(trainer::prior::composite::Args),
-}
-fn main() -> anyhow::Result<()> {
+use std::process::ExitCode;
+use trainer::cli::{self, Cli};
+
+fn main() -> ExitCode {
     trainer::memory::keep_freed_tensors();
-    match Cli::parse() {
-        Cli::Landmarks(a) => trainer::landmarks::run(&a)?,
-        Cli::Prior(a) => trainer::prior::sheet::run(&a)?,
-        Cli::Composites(a) => trainer::prior::composite::run(&a)?,
+    match cli::run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    Ok(())
 }

@@ -65,18 +65,30 @@ pub struct Training {
     pub batch: usize,
     pub length: Length,
     pub optimizer: Method,
+    /// Of the generators.
     pub learning_rate: f64,
-    /// Share of the run, 0..1, after which the learning rate falls linearly to zero.
+    /// Of the discriminators.
+    pub discriminator_learning_rate: f64,
+    /// Share of the run, 0..1, after which both learning rates fall linearly to zero.
     pub decay_from: f64,
     /// Generated pictures that a discriminator remembers.
     pub pool: usize,
     pub seed: u64,
+    /// Steps at the beginning in which the generators only follow the teacher (`losses.prior` and `losses.mask`).
+    pub warm_up: u64,
     /// Decay of the averaged generator weights; 0 for none.
     pub average: f64,
     /// Steps.
     pub checkpoint_every: u64,
     /// Steps.
     pub preview_every: u64,
+}
+
+/// Learning rates of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    pub generators: f64,
+    pub discriminators: f64,
 }
 
 /// The λ of each loss; 0 leaves it out.
@@ -148,11 +160,12 @@ impl Recipe {
         }
     }
 
-    /// Learning rate at a step of a run of `total` steps.
-    pub fn learning_rate(&self, step: u64, total: u64) -> f64 {
-        let Training { learning_rate, decay_from, .. } = self.training;
+    /// Learning rates at a step of a run of `total` steps.
+    pub fn rates(&self, step: u64, total: u64) -> Rates {
+        let Training { learning_rate, discriminator_learning_rate, decay_from, .. } = self.training;
         let done = step as f64 / total.max(1) as f64;
-        if done <= decay_from { learning_rate } else { learning_rate * ((1.0 - done) / (1.0 - decay_from)).max(0.0) }
+        let left = if done <= decay_from { 1.0 } else { ((1.0 - done) / (1.0 - decay_from)).max(0.0) };
+        Rates { generators: learning_rate * left, discriminators: discriminator_learning_rate * left }
     }
 }
 
@@ -176,6 +189,8 @@ struct RawGenerator {
     head: Head,
     condition: ConditionMode,
     #[serde(default)]
+    skips: bool,
+    #[serde(default)]
     precision: Precision,
 }
 
@@ -188,10 +203,14 @@ struct RawTraining {
     steps: Option<u64>,
     optimizer: Method,
     learning_rate: f64,
+    /// The same as the generators' unless given.
+    discriminator_learning_rate: Option<f64>,
     #[serde(default = "one")]
     decay_from: f64,
     pool: usize,
     seed: u64,
+    #[serde(default)]
+    warm_up: u64,
     #[serde(default)]
     average: f64,
     checkpoint_every: u64,
@@ -225,6 +244,8 @@ impl Raw {
         need(told, "discriminator.conditioned", false, "true with topology \"single\"")?;
         let training = training.check()?;
         losses.check(generator.head)?;
+        let taught = training.warm_up == 0 || losses.prior > 0.0;
+        need(taught, "training.warm_up", training.warm_up, "0 unless losses.prior is above 0")?;
         Ok(Recipe { name, data, generator, discriminator, training, losses, text: text.to_owned() })
     }
 }
@@ -245,10 +266,10 @@ impl Data {
 
 impl RawGenerator {
     fn check(self, side: u32) -> Result<GeneratorConfig, Flaw> {
-        let Self { width, blocks, head, condition, precision } = self;
+        let Self { width, blocks, head, condition, skips, precision } = self;
         need((1..=512).contains(&width), "generator.width", width, "1 to 512")?;
         need((1..=32).contains(&blocks), "generator.blocks", blocks, "1 to 32")?;
-        Ok(GeneratorConfig { size: side.into(), width, blocks, head, condition, precision })
+        Ok(GeneratorConfig { size: side.into(), width, blocks, head, condition, skips, precision })
     }
 }
 
@@ -270,7 +291,9 @@ impl RawTraining {
         need((1..=100_000_000).contains(&count), "training.epochs or steps", count, "1 to 100000000")?;
         let (share, open) = (0.0..=1.0, 0.0..1.0);
         match self.optimizer {
-            Method::Sgd { momentum } => need(open.contains(&momentum), "training.optimizer.momentum", momentum, "0 to below 1")?,
+            Method::Sgd { momentum } => {
+                need(open.contains(&momentum), "training.optimizer.momentum", momentum, "0 to below 1")?
+            }
             Method::Adam { beta1, beta2 } => {
                 need(open.contains(&beta1), "training.optimizer.beta1", beta1, "0 to below 1")?;
                 need(open.contains(&beta2), "training.optimizer.beta2", beta2, "0 to below 1")?;
@@ -278,6 +301,9 @@ impl RawTraining {
         }
         let rate = self.learning_rate;
         need(rate > 0.0 && rate <= 1.0, "training.learning_rate", rate, "above 0, at most 1")?;
+        let discriminator = self.discriminator_learning_rate.unwrap_or(rate);
+        let fits = discriminator > 0.0 && discriminator <= 1.0;
+        need(fits, "training.discriminator_learning_rate", discriminator, "above 0, at most 1")?;
         need(share.contains(&self.decay_from), "training.decay_from", self.decay_from, "0 to 1")?;
         need(self.pool <= 10_000, "training.pool", self.pool, "0 to 10000")?;
         // TOML's integers are signed, and the manifest keeps the seed.
@@ -291,9 +317,11 @@ impl RawTraining {
             length,
             optimizer: self.optimizer,
             learning_rate: rate,
+            discriminator_learning_rate: discriminator,
             decay_from: self.decay_from,
             pool: self.pool,
             seed: self.seed,
+            warm_up: self.warm_up,
             average: self.average,
             checkpoint_every: self.checkpoint_every,
             preview_every: self.preview_every,
@@ -302,6 +330,11 @@ impl RawTraining {
 }
 
 impl Weights {
+    /// What counts while the generators only follow the teacher.
+    pub const fn of_warm_up(self) -> Self {
+        Self { adversarial: 0.0, cycle: 0.0, identity: 0.0, mismatch: 0.0, ..self }
+    }
+
     fn check(&self, head: Head) -> Result<(), Flaw> {
         let all = [
             ("losses.adversarial", self.adversarial),
@@ -342,7 +375,7 @@ mod tests {
         assert_eq!((recipe.generator.width, recipe.generator.blocks, recipe.generator.size), (64, 6, 128));
         assert_eq!((recipe.training.batch, recipe.training.pool), (1, 50));
         assert_eq!(recipe.steps(2104), 50 * 2104);
-        assert_eq!(recipe.learning_rate(50 * 2103, 50 * 2104), 0.002);
+        assert_eq!(recipe.rates(50 * 2103, 50 * 2104).generators, 0.002);
     }
 
     #[test]
@@ -367,13 +400,20 @@ mod tests {
             ("batch = 4", "batch = 0", "training.batch", "0"),
             ("steps = 60", "steps = 60\nepochs = 1", "training.epochs", "60"),
             ("steps = 60", "steps = 0", "training.epochs or steps", "0"),
-            ("learning_rate = 0.001", "learning_rate = -1.0", "training.learning_rate", "-1"),
-            ("learning_rate = 0.001", "learning_rate = nan", "training.learning_rate", "NaN"),
+            ("learning_rate = 0.004", "learning_rate = -1.0", "training.learning_rate", "-1"),
+            ("learning_rate = 0.004", "learning_rate = nan", "training.learning_rate", "NaN"),
+            (
+                "pool = 20",
+                "pool = 20\ndiscriminator_learning_rate = 0.0",
+                "training.discriminator_learning_rate",
+                "0.0",
+            ),
             ("beta2 = 0.999", "beta2 = 1.0", "training.optimizer.beta2", "1.0"),
             ("average = 0.9", "average = 1.0", "training.average", "1.0"),
             ("checkpoint_every = 20", "checkpoint_every = 0", "training.checkpoint_every", "0"),
-            ("cycle = 10.0", "cycle = -1.0", "losses.cycle", "-1.0"),
-            ("head = \"edit\"", "head = \"rgb\"", "losses.mask", "0.05"),
+            ("seed = 1", "seed = 1\nwarm_up = 5", "training.warm_up", "5"),
+            ("cycle = 0.02", "cycle = -1.0", "losses.cycle", "-1.0"),
+            ("head = \"edit\"", "head = \"rgb\"", "losses.mask", "0.001"),
         ] {
             match smoke(from, to) {
                 Err(RecipeError::Value { file, key: told, found: seen, .. }) => {
@@ -387,7 +427,9 @@ mod tests {
 
     #[test]
     fn wrong_types_and_words_are_syntax_errors() {
-        for (from, to) in [("batch = 4", "batch = -4"), ("\"edit\"", "\"magic\""), ("\"10s\"", "\"70s\""), ("[data]", "[data")] {
+        for (from, to) in
+            [("batch = 4", "batch = -4"), ("\"edit\"", "\"magic\""), ("\"10s\"", "\"70s\""), ("[data]", "[data")]
+        {
             assert!(matches!(smoke(from, to), Err(RecipeError::Syntax { .. })), "{to}");
         }
         assert!(matches!(Recipe::find("nonsense"), Err(RecipeError::Unknown { .. })));
@@ -396,10 +438,18 @@ mod tests {
 
     #[test]
     fn the_learning_rate_falls_to_zero_after_the_constant_part() {
-        let recipe = smoke("learning_rate = 0.001", "learning_rate = 0.001\ndecay_from = 0.5").unwrap();
-        assert_eq!(recipe.learning_rate(0, 100), 0.001);
-        assert_eq!(recipe.learning_rate(50, 100), 0.001);
-        assert!((recipe.learning_rate(75, 100) - 0.0005).abs() < 1e-12);
-        assert_eq!(recipe.learning_rate(100, 100), 0.0);
+        let text = "learning_rate = 0.001\ndiscriminator_learning_rate = 0.0001\ndecay_from = 0.5";
+        let recipe = smoke("learning_rate = 0.004", text).unwrap();
+        for (step, left) in [(0, 1.0), (50, 1.0), (75, 0.5), (100, 0.0)] {
+            let rates = recipe.rates(step, 100);
+            assert!((rates.generators - 0.001 * left).abs() < 1e-12, "{step}");
+            assert!((rates.discriminators - 0.0001 * left).abs() < 1e-12, "{step}");
+        }
+    }
+
+    #[test]
+    fn discriminators_learn_at_the_generators_rate_unless_told_otherwise() {
+        let rates = smoke("pool", "pool").unwrap().rates(0, 100);
+        assert_eq!(rates.generators, rates.discriminators);
     }
 }

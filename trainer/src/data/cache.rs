@@ -1,5 +1,6 @@
 //! The cache of aligned faces: a folder with `faces.rgb` (all crops, one after the other, `side · side · 3` bytes each),
-//! `faces.csv` (a row of labels and landmarks a crop), `summary.json` and, for people to look at, `sheet.png`.
+//! `faces.csv` (a row of labels and landmarks a crop), `summary.json` and, for people to look at, `sheet.png` and
+//! `skipped.csv`.
 //!
 //! [`CacheWriter`] writes it, [`Cache::open`] checks that the files belong together before anything trains on them.
 
@@ -21,6 +22,8 @@ pub const PIXELS: &str = "faces.rgb";
 pub const TABLE: &str = "faces.csv";
 /// The counts.
 pub const SUMMARY: &str = "summary.json";
+/// The files that were left out, with the reason.
+pub const SKIPPED: &str = "skipped.csv";
 /// The contact sheet.
 pub const SHEET: &str = "sheet.png";
 
@@ -174,6 +177,7 @@ fn read_table(path: &Path) -> Result<Vec<FaceRecord>, CacheError> {
 mod tests {
     use super::*;
     use crate::data::record::tests::face;
+    use crate::data::skip::Skip;
 
     const SIDE: usize = 32;
 
@@ -186,7 +190,7 @@ mod tests {
         for index in 0..count {
             writer.push(&face(index), &crop(index)).unwrap();
         }
-        writer.summary().skip("blurred");
+        writer.skip("9.jpg", Skip::Blurred).unwrap();
         writer.finish().unwrap();
     }
 
@@ -204,7 +208,7 @@ mod tests {
         }
         assert_eq!(cache.indices(Split::Train, Decade::Tens), [0, 6, 12]);
         assert_eq!(cache.indices(Split::Val, Decade::Thirties), [2, 8]);
-        assert_eq!(cache.summary().skipped["blurred"], 1);
+        assert_eq!(cache.summary().skipped["blurred face"], 1);
         assert!(matches!(cache.face(13), Err(CacheError::Index { index: 13, count: 13 })));
     }
 

@@ -2,9 +2,18 @@
 //! judges ([`quality`]) and cuts the faces, [`cache`] keeps them, [`sampler`] draws from it for training.
 
 pub mod cache;
+mod candidates;
+mod duplicates;
 pub mod label;
+pub mod layouts;
+mod look;
+mod ordered;
+pub mod prepare;
+pub mod quality;
 pub mod record;
 pub mod sampler;
+mod sheet;
+pub mod skip;
 pub mod summary;
 pub mod tensors;
 pub mod writer;

@@ -1,8 +1,9 @@
 //! Writing a cache face by face, whole or not at all: the files grow in a temporary folder beside the target, and a rename
 //! puts it into place at the end.
 
-use super::cache::{CacheError, PIXELS, SHEET, SUMMARY, TABLE, bytes_of, check_side};
+use super::cache::{CacheError, PIXELS, SHEET, SKIPPED, SUMMARY, TABLE, bytes_of, check_side};
 use super::record::{self, FaceRecord};
+use super::skip::Skip;
 use super::summary::Summary;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -16,6 +17,7 @@ pub struct CacheWriter {
     folder: TempDir,
     pixels: BufWriter<File>,
     table: csv::Writer<File>,
+    skipped: csv::Writer<File>,
     summary: Summary,
 }
 
@@ -35,9 +37,11 @@ impl CacheWriter {
         fs::create_dir_all(parent).map_err(write)?;
         let folder = tempfile::Builder::new().prefix(".faces-").suffix(".tmp").tempdir_in(parent).map_err(write)?;
         let pixels = BufWriter::new(File::create(folder.path().join(PIXELS)).map_err(write)?);
-        let mut table = csv::Writer::from_writer(File::create(folder.path().join(TABLE)).map_err(write)?);
+        let csv = |name: &str| File::create(folder.path().join(name)).map(csv::Writer::from_writer);
+        let (mut table, mut skipped) = (csv(TABLE).map_err(write)?, csv(SKIPPED).map_err(write)?);
         table.write_record(record::header()).map_err(io::Error::from).map_err(write)?;
-        Ok(Self { out: out.to_owned(), folder, pixels, table, summary: Summary::new(side) })
+        skipped.write_record(["file", "reason"]).map_err(io::Error::from).map_err(write)?;
+        Ok(Self { out: out.to_owned(), folder, pixels, table, skipped, summary: Summary::new(side) })
     }
 
     /// Adds a face: its labels and its `side · side · 3` bytes of interleaved RGB.
@@ -51,9 +55,22 @@ impl CacheWriter {
         Ok(())
     }
 
-    /// What was counted so far, to add skipped files and names of datasets to.
-    pub const fn summary(&mut self) -> &mut Summary {
-        &mut self.summary
+    /// Notes a file that was left out.
+    pub fn skip(&mut self, file: &str, reason: Skip) -> Result<(), CacheError> {
+        let row = self.skipped.write_record([file, &reason.to_string()]).map_err(io::Error::from);
+        row.map_err(|source| self.failed(source))?;
+        self.summary.skip(reason);
+        Ok(())
+    }
+
+    /// Notes a dataset that faces come from.
+    pub fn name_dataset(&mut self, name: String) {
+        self.summary.datasets.push(name);
+    }
+
+    /// What was counted so far.
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
     }
 
     /// Adds the contact sheet, a PNG file.
@@ -90,6 +107,7 @@ impl CacheWriter {
         self.pixels.flush()?;
         self.pixels.get_ref().sync_all()?;
         self.table.flush()?;
+        self.skipped.flush()?;
         let mut text = serde_json::to_string_pretty(&self.summary).map_err(io::Error::from)?;
         text.push('\n');
         let mut file = File::create(self.folder.path().join(SUMMARY))?;

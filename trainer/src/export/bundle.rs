@@ -3,9 +3,9 @@
 
 use super::generator::kind;
 use crate::nets::{GeneratorConfig, Stage};
+use edge::bundle::sha256;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
 use shared::Decade;
 use shared::alignment::TEMPLATE_NAME;
 use shared::manifest::{
@@ -51,6 +51,21 @@ pub struct Origin {
     pub attribution: String,
 }
 
+impl Origin {
+    /// Seeded weights that have learned nothing.
+    pub fn untrained() -> Self {
+        Self {
+            name: "untrained".into(),
+            recipe: "none".into(),
+            seed: 0,
+            dataset: "none".into(),
+            pictures: [0; shared::decade::COUNT],
+            licence: "CC0 1.0".into(),
+            attribution: "untrained: random weights".into(),
+        }
+    }
+}
+
 /// All of a manifest except the measured quality, for the bytes of one graph.
 pub fn manifest(
     origin: &Origin,
@@ -60,7 +75,11 @@ pub fn manifest(
     onnx: &[u8],
 ) -> Result<Manifest, BundleError> {
     let features: Result<Vec<_>, _> = features.iter().map(|stage| text("features", &stage.name())).collect();
-    let file = FileEntry { name: text("files", GENERATOR_FILE)?, bytes: onnx.len() as u64, sha256: sha256(onnx)? };
+    let file = FileEntry {
+        name: text("files", GENERATOR_FILE)?,
+        bytes: onnx.len() as u64,
+        sha256: text("sha256", &sha256(onnx))?,
+    };
     let manifest = Manifest {
         format: FORMAT,
         name: text("name", &origin.name)?,
@@ -171,12 +190,6 @@ fn readable(folder: &Path) -> io::Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
 }
 
-/// Lower-case hexadecimal.
-fn sha256(bytes: &[u8]) -> Result<heapless::String<64>, BundleError> {
-    let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    text("sha256", &digits)
-}
-
 fn text<const N: usize>(field: &'static str, text: &str) -> Result<heapless::String<N>, BundleError> {
     text.try_into().map_err(|_| BundleError::TooLong { field, limit: N, found: text.len() })
 }
@@ -191,6 +204,8 @@ mod tests {
     use crate::export::generator::{default_features, graph};
     use crate::export::testing::generator;
     use crate::nets::{ConditionMode, Head};
+    use edge::ager::Ager;
+    use edge::bundle::Bundle;
     use proptest::prelude::*;
 
     fn origin(name: &str) -> Origin {
@@ -214,8 +229,8 @@ mod tests {
     }
 
     fn read(folder: &Path) -> (Manifest, Vec<u8>) {
-        let json = fs::read(folder.join(FILE_NAME)).unwrap();
-        (Manifest::from_json(&json).unwrap(), fs::read(folder.join(GENERATOR_FILE)).unwrap())
+        let bundle = Bundle::read(folder).unwrap();
+        (bundle.manifest, bundle.generator.into_owned())
     }
 
     #[test]
@@ -229,9 +244,23 @@ mod tests {
             let (found, bytes) = read(&folder);
             assert_eq!((found.name.as_str(), &bytes), (name, &onnx));
             assert_eq!(found.quality.len(), 1);
-            assert_eq!(found.files[0].sha256, sha256(&bytes).unwrap());
             assert_eq!(fs::read_dir(folder.parent().unwrap()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn the_mirror_takes_a_bundle_and_refuses_a_broken_one() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("kiosk");
+        let (manifest, mut onnx) = made("kiosk");
+        write(&folder, &manifest, &onnx).unwrap();
+        Ager::new(&Bundle::read(&folder).unwrap()).unwrap();
+        let middle = onnx.len() / 2;
+        onnx[middle] ^= 1;
+        fs::write(folder.join(GENERATOR_FILE), &onnx).unwrap();
+        assert!(Bundle::read(&folder).is_err());
+        fs::write(folder.join(GENERATOR_FILE), &onnx[..middle]).unwrap();
+        assert!(Bundle::read(&folder).is_err());
     }
 
     #[test]

@@ -4,9 +4,12 @@
 
 use super::onnx::{GraphBuilder, GraphError};
 use super::operators::Walk;
-use crate::nets::{Conv, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage, TransposedConv};
+use crate::nets::{
+    AGE_MAPS, Conv, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage, TransposedConv,
+};
 use shared::decade;
 use shared::manifest::{Kind, Quantization};
+use tch::Tensor;
 
 /// The middle layers that a bundle shows unless told otherwise: before the age, with it, in the middle, on the way back.
 pub fn default_features(generator: &Generator) -> Vec<Stage> {
@@ -81,7 +84,7 @@ impl Writer {
             Stage::Down(n) => self.conv_norm_relu(name, &generator.downs[n], x, channels),
             Stage::Join => {
                 let features = self.conv(&format!("{name}.features"), &generator.join.features, x);
-                let planes = self.graph.reshape(&format!("{name}.planes"), &self.age, &[1, decade::COUNT as i64, 1, 1]);
+                let planes = self.planes(name, generator.join.maps.as_ref());
                 let walk = Walk::padded(0);
                 let shift = self.graph.conv(&format!("{name}.age"), &planes, &generator.join.age, None, walk);
                 let sum = self.graph.add(&format!("{name}.sum"), &features, &shift);
@@ -92,11 +95,27 @@ impl Writer {
                 let TransposedConv { weight, bias, .. } = &generator.ups[n];
                 let y = self.graph.conv_transpose(&format!("{name}.conv"), x, weight, Some(bias));
                 let y = self.graph.instance_norm(&format!("{name}.norm"), &y, channels);
-                let y = self.film(&format!("{name}.film"), generator.up_films[n].as_ref(), y, channels);
+                let mut y = self.film(&format!("{name}.film"), generator.up_films[n].as_ref(), y, channels);
+                if self.config.skips {
+                    let skip = [Stage::Down(0), Stage::Stem][n].name();
+                    y = self.graph.add(&format!("{name}.skip"), &y, &skip);
+                }
                 self.graph.relu(name, &y)
             }
             Stage::Head => self.conv(name, &generator.head, x),
         }
+    }
+
+    /// The age as constant planes, or as the learned ones.
+    fn planes(&mut self, name: &str, maps: Option<&Tensor>) -> String {
+        let planes = format!("{name}.planes");
+        let Some(maps) = maps else {
+            return self.graph.reshape(&planes, &self.age, &[1, decade::COUNT as i64, 1, 1]);
+        };
+        let table = self.graph.constant(&format!("{name}.maps.table"), maps);
+        let row = self.graph.node("MatMul", &[&self.age, &table], &format!("{name}.maps.row"), &[]);
+        let side = self.config.size / 4;
+        self.graph.reshape(&planes, &row, &[1, AGE_MAPS, side, side])
     }
 
     fn block(&mut self, name: &str, block: &ResidualBlock, x: &str, channels: i64) -> String {
@@ -141,7 +160,8 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::engine::{Engine, TchEngine, TractEngine};
+    use crate::export::bundle::{Origin, manifest};
+    use crate::export::engine::{Engine, MirrorEngine, TchEngine};
     use crate::export::testing::{conditions, face, generator};
     use crate::nets::ConditionMode;
 
@@ -150,19 +170,32 @@ mod tests {
         for head in [Head::Rgb, Head::Edit] {
             for condition in [ConditionMode::Join, ConditionMode::Film] {
                 let generator = generator(head, condition);
-                let features = default_features(&generator);
-                let bytes = graph(&generator, Quantization::None, &features).unwrap();
-                let mut tract = TractEngine::new(&bytes).unwrap();
-                let mut tch = TchEngine::new(&generator, &features);
+                let stages = default_features(&generator);
+                let onnx = graph(&generator, Quantization::None, &stages).unwrap();
+                let manifest =
+                    manifest(&Origin::untrained(), &generator.config, Quantization::None, &stages, &onnx).unwrap();
+                let mut tract = MirrorEngine::new(&manifest, &onnx).unwrap();
+                let mut tch = TchEngine::new(&generator, &stages);
                 for age in conditions() {
                     let (a, b) = (tract.run(&face(32), &age).unwrap(), tch.run(&face(32), &age).unwrap());
-                    assert_eq!(a.len(), b.len());
-                    for ((name, a), (_, b)) in a.iter().zip(&b) {
-                        let largest = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                        assert!(a.len() == b.len() && largest < 1e-4, "{head:?} {condition:?} {name}: {largest}");
+                    assert!(largest(&a.aged, &b.aged) < 1e-4, "{head:?} {condition:?}");
+                    assert_eq!((a.features.len(), b.features.len()), (stages.len(), stages.len()));
+                    for ((name, a), (other, b)) in a.features.iter().zip(&b.features) {
+                        assert!(name == other && largest(a, b) < 1e-4, "{head:?} {condition:?} {name}");
                     }
                 }
             }
         }
+    }
+
+    fn largest(a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len());
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn a_feature_that_the_generator_does_not_have_is_refused() {
+        let generator = generator(Head::Edit, ConditionMode::Film);
+        assert!(graph(&generator, Quantization::None, &[Stage::Block(9)]).is_err());
     }
 }

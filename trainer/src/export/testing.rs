@@ -1,6 +1,6 @@
 //! What the tests of this folder share: a tiny seeded net, faces and conditions.
 
-use super::verify::synthetic_face;
+use super::faces;
 use crate::nets::{ConditionMode, Generator, GeneratorConfig, Head, Precision};
 use shared::{Condition, Decade};
 use tch::{Device, nn};
@@ -9,12 +9,13 @@ use tch::{Device, nn};
 pub fn generator(head: Head, condition: ConditionMode) -> Generator {
     let store = nn::VarStore::new(Device::Cpu);
     tch::manual_seed(7);
-    let config = GeneratorConfig { size: 32, width: 8, blocks: 3, head, condition, precision: Precision::F32 };
+    let skips = condition == ConditionMode::Film;
+    let config = GeneratorConfig { size: 32, width: 8, blocks: 3, head, condition, skips, precision: Precision::F32 };
     Generator::new(&store.root(), config)
 }
 
 pub fn face(size: usize) -> Vec<f32> {
-    synthetic_face(size, 11)
+    faces::synthetic(size, 11)
 }
 
 /// Each decade and one between two.

@@ -203,7 +203,8 @@ pub mod tests {
         let columns: Vec<_> = (0..COUNT).map(|i| format!("x{i},y{i}")).collect();
         let mut labels = format!("file,{}\n", columns.join(","));
         let mut five = "file,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,\
-                        mouth_left_x,mouth_left_y,mouth_right_x,mouth_right_y,yaw\n".to_owned();
+                        mouth_left_x,mouth_left_y,mouth_right_x,mouth_right_y,yaw\n"
+            .to_owned();
         let landmarks = template_landmarks(64.0);
         for name in names {
             image::RgbImage::new(64, 64).save(folder.path().join(name)).unwrap();

@@ -80,8 +80,7 @@ fn train(args: &Args, dataset: &Dataset) -> Result<Trained, LandmarksError> {
         println!("unreadable: {file}: {reason}");
     }
     if let Some(folder) = args.checkpoint.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| LandmarksError::Write { path: folder.to_owned(), error })?;
+        std::fs::create_dir_all(folder).map_err(|error| LandmarksError::Write { path: folder.to_owned(), error })?;
     }
     let plan = training::Plan {
         steps: args.steps,

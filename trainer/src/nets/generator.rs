@@ -21,6 +21,10 @@ pub struct GeneratorConfig {
     pub blocks: usize,
     pub head: Head,
     pub condition: ConditionMode,
+    /// The encoder's features are added to the decoder's of the same size, so that fine texture need not pass the narrow
+    /// middle (Ronneberger et al. 2015); the paper's generator has none.
+    #[serde(default)]
+    pub skips: bool,
     #[serde(default)]
     pub precision: Precision,
 }
@@ -41,7 +45,8 @@ pub enum Head {
 pub enum ConditionMode {
     /// Joined to the encoder's features only (the paper's).
     Join,
-    /// Joined, and a scale and shift a channel after each later norm (FiLM, Perez et al. 2018).
+    /// Joined as learned pictures, one set a decade, in place of constant planes, so that each place of the face ages its
+    /// own way; and a scale and shift a channel after each later norm (FiLM, Perez et al. 2018).
     Film,
 }
 
@@ -98,9 +103,14 @@ pub struct Generator {
 #[derive(Debug)]
 pub struct Join {
     pub features: Conv,
-    /// `[4w, 6, 1, 1]`: the columns of the joint convolution that meet the age planes.
+    /// `[4w, P, 1, 1]`: the columns of the joint convolution that meet the age planes; P is 6, or as many as `maps` has.
     pub age: Tensor,
+    /// `[6, P · S/4 · S/4]`: each decade's learned planes (condition `film`).
+    pub maps: Option<Tensor>,
 }
+
+/// Learned planes a decade.
+pub const AGE_MAPS: i64 = 8;
 
 /// conv 3×3, norm, ReLU, conv 3×3, norm, plus the input.
 #[derive(Debug)]
@@ -149,7 +159,6 @@ impl Generator {
             Head::Rgb => 3,
             Head::Edit => 4,
         };
-        let age_init = Init::Randn { mean: 0.0, stdev: AGE_SPREAD };
         Self {
             config,
             stem: conv("stem", (3, w), 7, 1, Padding::Reflect(3)),
@@ -157,10 +166,7 @@ impl Generator {
                 conv("down1", (w, 2 * w), 3, 2, Padding::Zeros(1)),
                 conv("down2", (2 * w, 4 * w), 3, 2, Padding::Zeros(1)),
             ],
-            join: Join {
-                features: Join::features(path / "join", 4 * w, precision),
-                age: (path / "join").var("age", &[4 * w, decade::COUNT as i64, 1, 1], age_init),
-            },
+            join: Join::new(&(path / "join"), config),
             blocks: (0..config.blocks).map(block).collect(),
             ups: [
                 TransposedConv::new(path / "up1", 4 * w, 2 * w, precision),
@@ -183,38 +189,62 @@ impl Generator {
 
     /// G(x, c): face `[N, 3, S, S]` in −1..1, condition `[N, 6]`.
     pub fn forward(&self, face: &Tensor, age: &Tensor) -> Output {
-        let drawn = self.stages().into_iter().fold(face.shallow_clone(), |x, stage| self.step(stage, &x, age));
+        let mut skips = Skips::default();
+        let stages = self.stages().into_iter();
+        let drawn = stages.fold(face.shallow_clone(), |x, stage| self.step(stage, &x, age, &mut skips));
         self.finish(&drawn, face)
+    }
+
+    /// As [`Self::forward`], with the features `[N, C, H, W]` after every stage on the way.
+    pub fn walk(&self, face: &Tensor, age: &Tensor) -> (Vec<(Stage, Tensor)>, Output) {
+        let (mut x, mut skips) = (face.shallow_clone(), Skips::default());
+        let mut walked = Vec::new();
+        for stage in self.stages() {
+            x = self.step(stage, &x, age, &mut skips);
+            walked.push((stage, x.shallow_clone()));
+        }
+        (walked, self.finish(&x, face))
     }
 
     /// Features `[N, C, H, W]` after `stage`.
     pub fn features(&self, face: &Tensor, age: &Tensor, stage: Stage) -> Tensor {
-        let mut x = face.shallow_clone();
+        self.until(face, age, stage).0
+    }
+
+    fn until(&self, face: &Tensor, age: &Tensor, stage: Stage) -> (Tensor, Skips) {
+        let (mut x, mut skips) = (face.shallow_clone(), Skips::default());
         for each in self.stages() {
-            x = self.step(each, &x, age);
+            x = self.step(each, &x, age, &mut skips);
             if each == stage {
                 break;
             }
         }
-        x
+        (x, skips)
     }
 
     /// The rest of the walk from features taken (and perhaps moved) after `stage`.
     pub fn resume(&self, features: &Tensor, face: &Tensor, age: &Tensor, stage: Stage) -> Output {
+        // Skips leave the encoder unmoved: they are the face's, whatever was done to the features.
+        let mut skips = if self.config.skips { self.until(face, age, stage).1 } else { Skips::default() };
         let rest = self.stages().into_iter().skip_while(|&each| each != stage).skip(1);
-        let drawn = rest.fold(features.shallow_clone(), |x, each| self.step(each, &x, age));
+        let drawn = rest.fold(features.shallow_clone(), |x, each| self.step(each, &x, age, &mut skips));
         self.finish(&drawn, face)
     }
 
-    fn step(&self, stage: Stage, x: &Tensor, age: &Tensor) -> Tensor {
+    fn step(&self, stage: Stage, x: &Tensor, age: &Tensor, skips: &mut Skips) -> Tensor {
         match stage {
-            Stage::Stem => instance_norm(&self.stem.forward(x)).relu(),
-            Stage::Down(n) => instance_norm(&self.downs[n].forward(x)).relu(),
+            Stage::Stem => skips.keep(1, instance_norm(&self.stem.forward(x)).relu()),
+            Stage::Down(n) => {
+                let y = instance_norm(&self.downs[n].forward(x)).relu();
+                if n == 0 { skips.keep(0, y) } else { y }
+            }
             Stage::Join => self.join.forward(x, age),
             Stage::Block(n) => self.blocks[n].forward(x, age),
             Stage::Up(n) => {
                 let y = instance_norm(&self.ups[n].forward(x));
-                self.up_films[n].as_ref().map_or_else(|| y.relu(), |film| film.forward(&y, age).relu())
+                let y = self.up_films[n].as_ref().map_or_else(|| y.shallow_clone(), |film| film.forward(&y, age));
+                let skip = self.config.skips.then(|| skips.0[n].take()).flatten();
+                skip.map_or_else(|| y.relu(), |skip| (&y + skip).relu())
             }
             Stage::Head => self.head.forward(x).to_kind(Kind::Float),
         }
@@ -231,10 +261,31 @@ impl Generator {
     }
 }
 
+/// The encoder's features that wait for the decoder's of the same size: `[N, 2w, S/2, S/2]` and `[N, w, S, S]`.
+#[derive(Debug, Default)]
+struct Skips([Option<Tensor>; 2]);
+
+impl Skips {
+    fn keep(&mut self, up: usize, features: Tensor) -> Tensor {
+        self.0[up] = Some(features.shallow_clone());
+        features
+    }
+}
+
 /// Spread of the age columns: larger than the features', since six planes stand against 4w feature channels.
 const AGE_SPREAD: f64 = 0.1;
 
 impl Join {
+    fn new(path: &Path, config: GeneratorConfig) -> Self {
+        let (channels, side) = (4 * config.width, config.size / 4);
+        let decades = decade::COUNT as i64;
+        let maps = (config.condition == ConditionMode::Film)
+            .then(|| path.var("maps", &[decades, AGE_MAPS * side * side], Init::Randn { mean: 0.0, stdev: 1.0 }));
+        let planes = if maps.is_some() { AGE_MAPS } else { decades };
+        let age = path.var("age", &[channels, planes, 1, 1], Init::Randn { mean: 0.0, stdev: AGE_SPREAD });
+        Self { features: Self::features(path.clone(), channels, config.precision), age, maps }
+    }
+
     fn features(path: Path, channels: i64, precision: Precision) -> Conv {
         let mut conv = Conv::new(path, (channels, channels), 1, 1, Padding::Zeros(0), precision);
         // Starts close to the identity, so that the features pass and the encoder learns from the first step.
@@ -247,7 +298,13 @@ impl Join {
     }
 
     fn forward(&self, x: &Tensor, age: &Tensor) -> Tensor {
-        let planes = age.unsqueeze(-1).unsqueeze(-1);
+        let planes = match &self.maps {
+            None => age.unsqueeze(-1).unsqueeze(-1),
+            Some(maps) => {
+                let [n, _, h, w] = x.size()[..] else { unreachable!("features are [N, C, H, W]") };
+                age.matmul(maps).view([n, AGE_MAPS, h, w])
+            }
+        };
         let shift = planes.conv2d(&self.age, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1);
         (self.features.forward(x).to_kind(Kind::Float) + shift).relu()
     }
@@ -269,7 +326,9 @@ mod tests {
     fn generator(head: Head, condition: ConditionMode) -> Generator {
         tch::manual_seed(7);
         let store = nn::VarStore::new(Device::Cpu);
-        let config = GeneratorConfig { size: 32, width: 8, blocks: 3, head, condition, precision: Precision::F32 };
+        let skips = condition == ConditionMode::Film;
+        let config =
+            GeneratorConfig { size: 32, width: 8, blocks: 3, head, condition, skips, precision: Precision::F32 };
         Generator::new(&store.root(), config)
     }
 

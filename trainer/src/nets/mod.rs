@@ -8,5 +8,7 @@ mod generator;
 mod layers;
 
 pub use discriminator::{Discriminator, DiscriminatorConfig};
-pub use generator::{ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage};
+pub use generator::{
+    AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,
+};
 pub use layers::{Conv, INSTANCE_NORM_EPSILON, Padding, Precision, TransposedConv, instance_norm};

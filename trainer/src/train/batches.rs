@@ -4,6 +4,7 @@
 
 use super::random::{Purpose, stream};
 use crate::data::cache::{Cache, CacheError, Gender, Split};
+use crate::prior::Prior;
 use crate::recipe::Recipe;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -33,6 +34,19 @@ pub struct Batch {
     pub y: Faces,
 }
 
+impl Batch {
+    /// Adds what the teacher makes of each face at its partner's decade.
+    pub fn teach(&mut self, prior: &Prior) {
+        let Self { x, y } = self;
+        let lesson = |faces: &Faces, to: &Faces| {
+            let pictures = faces.pictures.to_device(Device::Cpu);
+            let target = prior.target(&pictures, &faces.landmarks, &faces.decades, &to.decades, &faces.genders);
+            target.to_device(faces.pictures.device())
+        };
+        (x.lesson, y.lesson) = (Some(lesson(x, y)), Some(lesson(y, x)));
+    }
+}
+
 /// A face of the cache, mirrored or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
@@ -47,7 +61,9 @@ pub enum BatchError {
         "the cache has no training face of the {0}; add pictures of that age, or leave {0} out of the recipe's data.from and data.to"
     )]
     Empty(Decade),
-    #[error("the cache holds crops of {found} pixels, the recipe wants {expected}; run `trainer prepare --side {expected}`")]
+    #[error(
+        "the cache holds crops of {found} pixels, the recipe wants {expected}; run `trainer prepare --side {expected}`"
+    )]
     Side { found: usize, expected: usize },
     #[error(transparent)]
     Cache(#[from] CacheError),

@@ -155,7 +155,7 @@ mod tests {
         let average = model.average.as_mut().unwrap();
         assert_eq!(bias(&average.store), 0.0);
         let mut weight = model.generators.store.variables().remove("G.stem.bias").unwrap();
-        no_grad(|| weight.fill_(1.0));
+        let _ = no_grad(|| weight.fill_(1.0));
         average.update(&model.generators.store, 1_000_000);
         assert!((bias(&average.store) - 0.1).abs() < 1e-6);
         for step in 0..100 {

@@ -22,10 +22,17 @@ const ADAM_EPSILON: f64 = 1e-8;
 struct Slot {
     name: String,
     weight: Tensor,
-    /// SGD: the velocity; Adam: the mean.
-    first: Tensor,
-    /// Adam: the uncentred variance.
-    second: Option<Tensor>,
+    memory: Memory,
+}
+
+#[derive(Debug)]
+enum Memory {
+    /// SGD without momentum.
+    Nothing,
+    /// SGD with momentum.
+    Velocity(Tensor),
+    /// Adam: mean and uncentred variance of the gradient.
+    Moments(Tensor, Tensor),
 }
 
 /// Steps all trainable variables of one store.
@@ -40,12 +47,12 @@ impl Optimizer {
     pub fn new(store: &VarStore, method: Method) -> Self {
         let mut named: Vec<_> = store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
-        let slot = |(name, weight): (String, Tensor)| Slot {
-            first: weight.zeros_like(),
-            second: matches!(method, Method::Adam { .. }).then(|| weight.zeros_like()),
-            name,
-            weight,
+        let memory = |weight: &Tensor| match method {
+            Method::Sgd { momentum: 0.0 } => Memory::Nothing,
+            Method::Sgd { .. } => Memory::Velocity(weight.zeros_like()),
+            Method::Adam { .. } => Memory::Moments(weight.zeros_like(), weight.zeros_like()),
         };
+        let slot = |(name, weight): (String, Tensor)| Slot { memory: memory(&weight), name, weight };
         Self { method, slots: named.into_iter().map(slot).collect(), steps: 0 }
     }
 
@@ -78,10 +85,8 @@ impl Optimizer {
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = vec![("steps".to_owned(), Tensor::from(self.steps))];
         for slot in &self.slots {
-            state.push((format!("first.{}", slot.name), slot.first.shallow_clone()));
-            if let Some(second) = &slot.second {
-                state.push((format!("second.{}", slot.name), second.shallow_clone()));
-            }
+            let parts = ["first", "second"].into_iter().zip(slot.memory.parts());
+            state.extend(parts.map(|(part, tensor)| (format!("{part}.{}", slot.name), tensor.shallow_clone())));
         }
         state
     }
@@ -95,9 +100,8 @@ impl Optimizer {
         let steps = i64::try_from(find("steps")?)?;
         no_grad(|| {
             for slot in &mut self.slots {
-                slot.first.f_copy_(find(&format!("first.{}", slot.name))?)?;
-                if let Some(second) = &mut slot.second {
-                    second.f_copy_(find(&format!("second.{}", slot.name))?)?;
+                for (part, tensor) in ["first", "second"].into_iter().zip(slot.memory.parts()) {
+                    tensor.shallow_clone().f_copy_(find(&format!("{part}.{}", slot.name))?)?;
                 }
             }
             Ok::<_, TchError>(())
@@ -107,24 +111,40 @@ impl Optimizer {
     }
 }
 
+impl Memory {
+    fn parts(&self) -> Vec<&Tensor> {
+        match self {
+            Self::Nothing => vec![],
+            Self::Velocity(velocity) => vec![velocity],
+            Self::Moments(mean, variance) => vec![mean, variance],
+        }
+    }
+}
+
 impl Slot {
     fn step(&mut self, gradient: &Tensor, method: Method, learning_rate: f64, steps: i64) {
-        match (method, &mut self.second) {
-            (Method::Adam { beta1, beta2 }, Some(variance)) => {
-                let _ = self.first.lerp_(gradient, 1.0 - beta1);
+        match (method, &mut self.memory) {
+            (Method::Adam { beta1, beta2 }, Memory::Moments(mean, variance)) => {
+                let _ = mean.lerp_(gradient, 1.0 - beta1);
                 let _ = variance.lerp_(&gradient.square(), 1.0 - beta2);
                 let correction = |beta: f64| 1.0 - beta.powi(steps.min(i32::MAX.into()) as i32);
                 let spread = (&*variance / correction(beta2)).sqrt() + ADAM_EPSILON;
-                let _ = self.weight.g_sub_(&(&self.first / spread * (learning_rate / correction(beta1))));
+                let _ = self.weight.g_sub_(&(&*mean / spread * (learning_rate / correction(beta1))));
             }
-            (Method::Sgd { momentum }, _) => {
-                let _ = self.first.g_mul_scalar_(momentum);
-                let _ = self.first.g_add_(gradient);
-                let _ = self.weight.g_sub_(&(&self.first * learning_rate));
+            (Method::Sgd { momentum }, Memory::Velocity(velocity)) => {
+                let _ = velocity.g_mul_scalar_(momentum);
+                let _ = velocity.g_add_(gradient);
+                descend(&mut self.weight, velocity, learning_rate);
             }
-            (Method::Adam { .. }, None) => unreachable!("Adam's slots hold a variance"),
+            (_, _) => descend(&mut self.weight, gradient, learning_rate),
         }
     }
+}
+
+/// `weight − learning_rate · direction` in one pass over memory, which is what a step of SGD costs.
+fn descend(weight: &mut Tensor, direction: &Tensor, learning_rate: f64) {
+    let rate = Tensor::from(-learning_rate as f32).to_device(weight.device());
+    let _ = weight.addcmul_(direction, &rate);
 }
 
 #[cfg(test)]
@@ -146,7 +166,11 @@ mod tests {
 
     #[test]
     fn both_methods_find_the_bottom_of_a_bowl() {
-        for (method, rate) in [(Method::Sgd { momentum: 0.5 }, 0.05), (Method::Adam { beta1: 0.9, beta2: 0.99 }, 0.1)] {
+        for (method, rate) in [
+            (Method::Sgd { momentum: 0.0 }, 0.05),
+            (Method::Sgd { momentum: 0.5 }, 0.05),
+            (Method::Adam { beta1: 0.9, beta2: 0.99 }, 0.1),
+        ] {
             let (weight, _) = descend(method, rate, 300);
             assert!((weight - 2.0).abs().max().double_value(&[]) < 1e-2, "{method:?}");
         }

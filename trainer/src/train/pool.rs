@@ -107,7 +107,7 @@ mod tests {
         let mut pool = Pool::new(10);
         let mut rng = stream(3, Purpose::PoolY, 0);
         let (pictures, ages) = numbered(0..10);
-        pool.exchange(&pictures, &ages, &mut rng);
+        let _ = pool.exchange(&pictures, &ages, &mut rng);
         let old = (10..1010).filter(|&i| {
             let (pictures, ages) = numbered(i..i + 1);
             numbers(&pool.exchange(&pictures, &ages, &mut rng).0)[0] < i
@@ -128,7 +128,7 @@ mod tests {
     fn a_pool_survives_saving() {
         let mut pool = Pool::new(4);
         let (pictures, ages) = numbered(0..3);
-        pool.exchange(&pictures, &ages, &mut stream(3, Purpose::PoolY, 0));
+        let _ = pool.exchange(&pictures, &ages, &mut stream(3, Purpose::PoolY, 0));
         let mut other = Pool::new(4);
         other.restore(pool.state());
         assert_eq!(numbers(&other.state().unwrap().0), [0, 1, 2]);

@@ -11,13 +11,13 @@
 //! which does not depend on which comes first.
 
 use super::batches::{Batch, Faces};
-use super::losses::{GENERATED, REAL, StepLosses, WayLosses, distance, least_squares};
+use super::losses::{GENERATED, REAL, StepLosses, WayLosses, distance, distance_to_lesson, least_squares};
 use super::model::Model;
 use super::pool::Pool;
 use super::random::{Purpose, stream};
 use super::threads::{Shared, both};
 use crate::nets::{Discriminator, Generator};
-use crate::recipe::Weights;
+use crate::recipe::{Rates, Weights};
 use tch::{Kind, Tensor};
 
 /// One direction of the cycle: `there` makes faces of the target decade, `back` returns them, `judge` knows target faces.
@@ -60,7 +60,7 @@ pub fn step(
     batch: &Batch,
     setting: &Setting,
     step: u64,
-    learning_rate: f64,
+    rates: Rates,
 ) -> StepLosses {
     let Setting { weights, seed, parallel } = *setting;
     let mut losses = StepLosses::default();
@@ -76,11 +76,14 @@ pub fn step(
     if losses.non_finite().is_some() {
         return losses;
     }
-    model.generators.optimizer.step(learning_rate);
+    model.generators.optimizer.step(rates.generators);
     if let Some(average) = &mut model.average {
         average.update(&model.generators.store, step);
     }
 
+    if weights.adversarial == 0.0 {
+        return losses;
+    }
     // D_Y and D_X, each on real faces and on its pool's.
     model.discriminators.optimizer.zero_grad();
     let seen_y = pools.y.exchange(&fake_y, &batch.y.ages, &mut stream(seed, Purpose::PoolY, step));
@@ -88,11 +91,11 @@ pub fn step(
     let (older, younger) = ways(model, batch);
     (losses.d_y, losses.d_x) = both(
         parallel,
-        || discriminator_loss(&older, &seen_y, &weights),
-        || discriminator_loss(&younger, &seen_x, &weights),
+        || discriminator_loss(&older, seen_y, &weights),
+        || discriminator_loss(&younger, seen_x, &weights),
     );
     if losses.non_finite().is_none() {
-        model.discriminators.optimizer.step(learning_rate);
+        model.discriminators.optimizer.step(rates.discriminators);
     }
     losses
 }
@@ -121,13 +124,13 @@ fn generator_losses(way: &Way, weights: &Weights) -> (WayLosses, Tensor) {
     let made = g.forward(x, c);
     let fake = &made.aged;
     // L_GAN(G, D_Y) = E[(D_Y(ŷ, c) − 1)²]
-    let adversarial = least_squares(&d_y.forward(fake, c), REAL);
+    let adversarial = if weights.adversarial > 0.0 { least_squares(&d_y.forward(fake, c), REAL) } else { zero() };
     // L_cyc = E[‖F(ŷ, a) − x‖₁]
-    let cycle = distance(&f.forward(fake, a).aged, x);
+    let cycle = if weights.cycle > 0.0 { distance(&f.forward(fake, a).aged, x) } else { zero() };
     // L_id = E[‖F(x, a) − x‖₁]: a face that has the age already stays as it is
     let identity = if weights.identity > 0.0 { distance(&f.forward(x, a).aged, x) } else { zero() };
     // The teacher's picture of x at c
-    let prior = lesson.as_ref().map_or_else(zero, |lesson| distance(fake, lesson));
+    let prior = lesson.as_ref().map_or_else(zero, |lesson| distance_to_lesson(fake, lesson));
     // E[mask]: nothing changes without need
     let mask = made.edit.as_ref().map_or_else(zero, |(_, mask)| mask.mean(Kind::Float));
 
@@ -150,14 +153,14 @@ fn generator_losses(way: &Way, weights: &Weights) -> (WayLosses, Tensor) {
 }
 
 /// Written for x → y: adds the gradient of D_Y's loss; `seen` are pictures that G made and the decades they were made for.
-fn discriminator_loss(way: &Way, seen: &(Tensor, Tensor), weights: &Weights) -> f64 {
+fn discriminator_loss(way: &Way, seen: (Tensor, Tensor), weights: &Weights) -> f64 {
     let d_y = way.judge.get();
     let Faces { pictures: y, ages: c, .. } = way.target.get();
     let (fake, fake_age) = seen;
 
     // L(D_Y) = ½ E[(D_Y(y, c) − 1)²] + ½ E[D_Y(ŷ, c)²]
     let real = least_squares(&d_y.forward(y, c), REAL);
-    let generated = least_squares(&d_y.forward(fake, fake_age), GENERATED);
+    let generated = least_squares(&d_y.forward(&fake, &fake_age), GENERATED);
     let mut objective = (real + generated) * 0.5;
     // A real face with another's decade is as wrong as a generated one (Reed et al. 2016)
     if weights.mismatch > 0.0 && d_y.config.conditioned {
@@ -166,4 +169,121 @@ fn discriminator_loss(way: &Way, seen: &(Tensor, Tensor), weights: &Weights) -> 
     }
     objective.backward();
     objective.double_value(&[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{EMBEDDED, Recipe};
+    use crate::train::batches::condition;
+    use crate::train::batches::tests::recipe;
+    use shared::{Decade, Landmarks, Point};
+    use tch::Device;
+
+    /// Flat faces whose brightness is their decade's.
+    fn faces(side: i64, decades: &[Decade]) -> Faces {
+        let picture =
+            |d: &Decade| Tensor::full([3, side, side], d.index() as f64 / 2.5 - 1.0, (Kind::Float, Device::Cpu));
+        let pictures: Vec<_> = decades.iter().map(picture).collect();
+        let ages: Vec<_> = decades.iter().map(|&d| condition(d, 1, Device::Cpu)).collect();
+        Faces {
+            pictures: Tensor::stack(&pictures, 0) + Tensor::linspace(-0.1, 0.1, side, (Kind::Float, Device::Cpu)),
+            ages: Tensor::cat(&ages, 0),
+            decades: decades.to_vec(),
+            landmarks: vec![Landmarks([Point::new(0.5, 0.5); 68]); decades.len()],
+            genders: vec![None; decades.len()],
+            lesson: None,
+        }
+    }
+
+    fn batch() -> Batch {
+        Batch { x: faces(32, &[Decade::Tens, Decade::Tens]), y: faces(32, &[Decade::Fifties, Decade::Thirties]) }
+    }
+
+    fn tiny(index: usize) -> Recipe {
+        recipe(|_| {
+            let text = EMBEDDED[index].1.replace("side = 64", "side = 32").replace("side = 128", "side = 32");
+            let text = text.replace("cycle = 0.02", "cycle = 10.0").replace("learning_rate = 0.004", "learning_rate = 0.001");
+            text.replace("width = 8", "width = 4")
+                .replace("width = 64", "width = 4")
+                .replace("blocks = 6", "blocks = 1")
+        })
+    }
+
+    fn setting(recipe: &Recipe, parallel: bool) -> Setting {
+        Setting { weights: recipe.losses, seed: 1, parallel }
+    }
+
+    fn run(recipe: &Recipe, model: &mut Model, parallel: bool, steps: u64) -> Vec<StepLosses> {
+        let mut pools = Pools::new(3);
+        let rates = recipe.rates(0, 1);
+        let each = |n| step(model, &mut pools, &batch(), &setting(recipe, parallel), n, rates);
+        (0..steps).map(each).collect()
+    }
+
+    fn weights(model: &Model) -> Vec<(String, Tensor)> {
+        let stores = [&model.generators.store, &model.discriminators.store];
+        let copied = |(name, tensor): (String, Tensor)| (name, tensor.detach().copy());
+        let mut all: Vec<_> = stores.iter().flat_map(|store| store.variables()).map(copied).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    #[test]
+    fn losses_fall_on_a_toy_problem_in_both_topologies() {
+        for (index, steps) in [(0, 60), (2, 60)] {
+            let recipe = tiny(index);
+            let losses = run(&recipe, &mut Model::new(&recipe, Device::Cpu), false, steps);
+            let mean =
+                |part: &[StepLosses], of: fn(&StepLosses) -> f64| part.iter().map(of).sum::<f64>() / part.len() as f64;
+            let (early, late) = (&losses[..5], &losses[losses.len() - 5..]);
+            for of in [(|l| l.g.cycle + l.f.cycle) as fn(&StepLosses) -> f64, |l| l.d_y + l.d_x] {
+                let (early, late) = (mean(early, of), mean(late, of));
+                assert!(late < 0.8 * early, "{}: {early} → {late}", recipe.name);
+            }
+        }
+    }
+
+    #[test]
+    fn two_threads_reach_the_same_weights_as_one() {
+        for index in [0, 2] {
+            let recipe = tiny(index);
+            let mut one = Model::new(&recipe, Device::Cpu);
+            let mut two = Model::new(&recipe, Device::Cpu);
+            two.generators.store.copy(&one.generators.store).unwrap();
+            two.discriminators.store.copy(&one.discriminators.store).unwrap();
+            assert_eq!(run(&recipe, &mut one, false, 4), run(&recipe, &mut two, true, 4));
+            for ((name, a), (_, b)) in weights(&one).into_iter().zip(weights(&two)) {
+                assert_eq!(a, b, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_moves_nothing() {
+        let recipe = tiny(2);
+        let mut model = Model::new(&recipe, Device::Cpu);
+        let before = weights(&model);
+        let mut batch = batch();
+        batch.x.pictures = batch.x.pictures * f64::NAN;
+        let losses = step(&mut model, &mut Pools::new(3), &batch, &setting(&recipe, false), 0, recipe.rates(0, 1));
+        assert!(losses.non_finite().is_some());
+        for ((name, a), (_, b)) in before.iter().zip(weights(&model)) {
+            assert_eq!(a, &b, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_lesson_pulls_the_generator_towards_it() {
+        let recipe = recipe(|_| tiny(2).text.replace("adversarial = 1.0", "adversarial = 0.0\nprior = 100.0"));
+        let mut model = Model::new(&recipe, Device::Cpu);
+        let mut batch = batch();
+        batch.x.lesson = Some(batch.x.pictures.shallow_clone() + 0.3);
+        let mut pools = Pools::new(0);
+        let rates = recipe.rates(0, 1);
+        let mut prior = |n| step(&mut model, &mut pools, &batch, &setting(&recipe, false), n, rates).g.prior;
+        let first = prior(0);
+        let last = (1..40).map(prior).last().unwrap();
+        assert!(last < 0.5 * first, "{first} → {last}");
+    }
 }

@@ -1,0 +1,278 @@
+//! The generator at work. A bundle comes in once and is checked; then an aligned crop and an age come in, and what has to
+//! be added to the face goes out. Next: [`crate::compose`].
+
+use crate::bundle::Bundle;
+use shared::Condition;
+use shared::decade;
+use shared::manifest::{Kind, Manifest};
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::konst::Const;
+
+/// A generator that is ready to run.
+pub struct Ager {
+    state: TypedSimpleState,
+    kind: Kind,
+    size: usize,
+    features: Vec<String>,
+    face: Arc<Tensor>,
+    age: Arc<Tensor>,
+}
+
+/// What to add to a face.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edit {
+    /// `[3, S, S]`, planar RGB in units of the crop's values (2 is the whole range); the generator's mask is in it already.
+    pub delta: Vec<f32>,
+}
+
+/// One middle layer's output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feature {
+    pub name: String,
+    /// `[C, H, W]`
+    pub shape: [usize; 3],
+    pub values: Vec<f32>,
+}
+
+/// Why a generator is refused or a face not aged.
+#[derive(Debug, thiserror::Error)]
+pub enum AgerError {
+    #[error("the generator cannot be loaded ({0}); export the bundle again")]
+    Load(String),
+    #[error("the generator's {side} are {found}, expected {expected}; export the bundle again")]
+    Contract { side: &'static str, found: String, expected: String },
+    #[error("the generator holds a number that is not finite in `{node}`; train or export it again")]
+    Constant { node: String },
+    #[error("the crop holds {found} values, expected {expected}")]
+    Crop { found: usize, expected: usize },
+    #[error("the crop holds a value that is not finite")]
+    NotFinite,
+    #[error("the generator failed ({0})")]
+    Run(String),
+    #[error("the generator drew a value that is not finite; train or export it again")]
+    Output,
+}
+
+impl Ager {
+    /// A generator that gives edits only: whatever serves features alone is cut out of the graph.
+    pub fn new(bundle: &Bundle) -> Result<Self, AgerError> {
+        Self::load(bundle, Vec::new())
+    }
+
+    /// A generator that gives the middle layers' features too.
+    pub fn with_features(bundle: &Bundle) -> Result<Self, AgerError> {
+        Self::load(bundle, bundle.manifest.features.iter().map(|name| name.as_str().into()).collect())
+    }
+
+    fn load(bundle: &Bundle, features: Vec<String>) -> Result<Self, AgerError> {
+        let manifest = &bundle.manifest;
+        let size = manifest.size as usize;
+        // The loader panics on some graphs that no exporter writes; such a graph is refused like any other.
+        let state = catch_unwind(AssertUnwindSafe(|| plan(bundle, &features)))
+            .unwrap_or_else(|_| Err(AgerError::Load("the graph is malformed".into())))?;
+        let zeros = |shape: &[usize]| Tensor::zero::<f32>(shape).map(Arc::new).map_err(run_error);
+        let face = zeros(&[1, 3, size, size])?;
+        let age = zeros(&[1, decade::COUNT])?;
+        let mut ager = Self { state, kind: manifest.kind, size, features, face, age };
+        ager.look_inside(&vec![0.0; 3 * size * size], &Condition::one_hot(shared::Decade::Sixties))?;
+        Ok(ager)
+    }
+
+    /// Side S of the crop in pixels.
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Ages a crop, `[3, S, S]` planar in −1..1.
+    pub fn age(&mut self, crop: &[f32], condition: &Condition) -> Result<Edit, AgerError> {
+        Ok(self.look_inside(crop, condition)?.0)
+    }
+
+    /// Ages a crop and gives the features that [`Self::with_features`] asked for, in the manifest's order.
+    pub fn look_inside(&mut self, crop: &[f32], condition: &Condition) -> Result<(Edit, Vec<Feature>), AgerError> {
+        let expected = 3 * self.size * self.size;
+        if crop.len() != expected {
+            return Err(AgerError::Crop { found: crop.len(), expected });
+        }
+        // A NaN would come out as a plausible face.
+        if !crop.iter().all(|value| value.is_finite()) {
+            return Err(AgerError::NotFinite);
+        }
+        fill(&mut self.face, crop)?;
+        fill(&mut self.age, condition.weights())?;
+        let inputs = tvec![TValue::from_const(self.face.clone()), TValue::from_const(self.age.clone())];
+        let outputs = self.state.run(inputs).map_err(run_error)?;
+        let delta = match self.kind {
+            Kind::Rgb => values(&outputs[0])?.iter().zip(crop).map(|(aged, face)| aged - face).collect::<Vec<_>>(),
+            Kind::Edit => {
+                let mask = values(&outputs[1])?.iter().cycle();
+                values(&outputs[0])?.iter().zip(mask).map(|(delta, mask)| delta * mask).collect()
+            }
+        };
+        if !delta.iter().all(|value| value.is_finite()) {
+            return Err(AgerError::Output);
+        }
+        let skipped = contract(self.kind, self.size).len();
+        let features = self.features.iter().zip(&outputs[skipped..]);
+        let features = features.map(|(name, value)| feature(name, value)).collect::<Result<_, _>>()?;
+        Ok((Edit { delta }, features))
+    }
+}
+
+/// Names and shapes of the outputs that come before the features.
+fn contract(kind: Kind, size: usize) -> Vec<(&'static str, [usize; 4])> {
+    match kind {
+        Kind::Rgb => vec![("aged", [1, 3, size, size])],
+        Kind::Edit => vec![("delta", [1, 3, size, size]), ("mask", [1, 1, size, size])],
+    }
+}
+
+fn plan(bundle: &Bundle, features: &[String]) -> Result<TypedSimpleState, AgerError> {
+    let Manifest { kind, size, .. } = bundle.manifest;
+    let size = size as usize;
+    let load = |error: TractError| AgerError::Load(format!("{error:#}"));
+    let mut model = tract_onnx::onnx().model_for_read(&mut Cursor::new(&bundle.generator)).map_err(load)?;
+    for node in model.nodes() {
+        let constant = node.op_as::<Const>().map(|constant| constant.val());
+        if constant.is_some_and(|tensor| !is_finite(tensor)) {
+            return Err(AgerError::Constant { node: node.name.clone() });
+        }
+    }
+
+    let inputs = model.inputs.iter().map(|&outlet| model.node(outlet.node).name.clone()).collect::<Vec<_>>();
+    expect("inputs", &inputs, &["face", "age"])?;
+    let outlets = model.outputs.clone();
+    let outputs =
+        outlets.iter().map(|&outlet| model.outlet_label(outlet).unwrap_or("?").to_owned()).collect::<Vec<_>>();
+    let own = contract(kind, size);
+    let all = own.iter().map(|(name, _)| *name).chain(bundle.manifest.features.iter().map(|name| name.as_str()));
+    expect("outputs", &outputs, &all.collect::<Vec<_>>())?;
+
+    let faces = [1, 3, size, size];
+    check_fact("inputs", "face", model.input_fact(0).and_then(TypedFact::try_from), &faces)?;
+    check_fact("inputs", "age", model.input_fact(1).and_then(TypedFact::try_from), &[1, decade::COUNT])?;
+
+    model.select_output_outlets(&outlets[..own.len() + features.len()]).map_err(load)?;
+    let model = model.into_optimized().map_err(load)?;
+    for (i, (name, shape)) in own.iter().enumerate() {
+        check_fact("outputs", name, model.output_fact(i).cloned(), shape)?;
+    }
+    model.into_runnable().and_then(|plan| plan.spawn()).map_err(load)
+}
+
+fn expect(side: &'static str, found: &[String], expected: &[&str]) -> Result<(), AgerError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(AgerError::Contract { side, found: found.join(", "), expected: expected.join(", ") })
+}
+
+fn check_fact(side: &'static str, name: &str, fact: TractResult<TypedFact>, shape: &[usize]) -> Result<(), AgerError> {
+    let fits = |fact: &TypedFact| fact.datum_type == f32::datum_type() && fact.shape.as_concrete() == Some(shape);
+    if fact.as_ref().is_ok_and(fits) {
+        return Ok(());
+    }
+    let found = fact.map_or_else(|error| format!("{error:#}"), |fact| format!("{fact:?}"));
+    Err(AgerError::Contract { side, found: format!("`{name}` {found}"), expected: format!("`{name}` {shape:?} f32") })
+}
+
+fn is_finite(tensor: &Tensor) -> bool {
+    let float = tensor.datum_type().is_float();
+    !float || tensor.cast_to::<f32>().is_ok_and(|tensor| values(&tensor).is_ok_and(|v| v.iter().all(|x| x.is_finite())))
+}
+
+fn fill(tensor: &mut Arc<Tensor>, values: &[f32]) -> Result<(), AgerError> {
+    let mut plain = Arc::make_mut(tensor).try_as_plain_ram_mut().map_err(run_error)?;
+    plain.as_slice_mut().map_err(run_error)?.copy_from_slice(values);
+    Ok(())
+}
+
+fn values(tensor: &Tensor) -> Result<&[f32], AgerError> {
+    tensor.try_as_plain_ram().and_then(|plain| plain.as_slice::<f32>()).map_err(run_error)
+}
+
+fn feature(name: &str, value: &Tensor) -> Result<Feature, AgerError> {
+    match *value.shape() {
+        [1, channels, height, width] => {
+            Ok(Feature { name: name.into(), shape: [channels, height, width], values: values(value)?.to_vec() })
+        }
+        ref other => Err(AgerError::Contract {
+            side: "outputs",
+            found: format!("`{name}` {other:?}"),
+            expected: format!("`{name}` [1, C, H, W]"),
+        }),
+    }
+}
+
+fn run_error(error: TractError) -> AgerError {
+    AgerError::Run(format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, SIDE};
+    use shared::Decade;
+
+    fn crop() -> Vec<f32> {
+        (0..3 * SIDE * SIDE).map(|i| (i % 17) as f32 / 8.5 - 1.0).collect()
+    }
+
+    #[test]
+    fn both_kinds_of_generator_give_the_same_edit() {
+        for kind in [Kind::Rgb, Kind::Edit] {
+            let mut ager = Ager::new(&testing::bundle(kind)).unwrap();
+            for decade in Decade::ALL {
+                let condition = Condition::one_hot(decade);
+                let edit = ager.age(&crop(), &condition).unwrap();
+                for (found, expected) in edit.delta.iter().zip(&testing::expected(&crop(), &condition).delta) {
+                    assert!((found - expected).abs() < 1e-5, "{kind:?} {decade}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn features_are_given_to_who_asks() {
+        let bundle = testing::bundle(Kind::Edit);
+        let sixties = Condition::one_hot(Decade::Sixties);
+        let (edit, features) = Ager::with_features(&bundle).unwrap().look_inside(&crop(), &sixties).unwrap();
+        assert_eq!(edit, Ager::new(&bundle).unwrap().age(&crop(), &sixties).unwrap());
+        assert_eq!(features, [Feature { name: "shift".into(), shape: [3, 1, 1], values: vec![0.3; 3] }]);
+        assert!(Ager::new(&bundle).unwrap().look_inside(&crop(), &sixties).unwrap().1.is_empty());
+    }
+
+    #[test]
+    fn a_crop_of_another_size_or_without_numbers_is_refused() {
+        let mut ager = Ager::new(&testing::bundle(Kind::Edit)).unwrap();
+        let condition = Condition::one_hot(Decade::Tens);
+        assert!(matches!(ager.age(&[0.0; 7], &condition), Err(AgerError::Crop { found: 7, .. })));
+        for value in [f32::NAN, f32::INFINITY] {
+            let mut crop = crop();
+            crop[100] = value;
+            assert!(matches!(ager.age(&crop, &condition), Err(AgerError::NotFinite)));
+        }
+        ager.age(&crop(), &condition).unwrap();
+    }
+
+    #[test]
+    fn a_generator_that_does_not_keep_the_contract_is_refused() {
+        let refused = |change: fn(&mut Bundle)| {
+            let mut bundle = testing::bundle(Kind::Edit);
+            change(&mut bundle);
+            Ager::new(&bundle).err().unwrap()
+        };
+        assert!(matches!(refused(|b| b.manifest.kind = Kind::Rgb), AgerError::Contract { side: "outputs", .. }));
+        assert!(matches!(refused(|b| b.manifest.features.clear()), AgerError::Contract { side: "outputs", .. }));
+        assert!(matches!(refused(|b| b.manifest.size = 64), AgerError::Contract { side: "inputs", .. }));
+        assert!(matches!(refused(|b| b.generator = b"no graph".as_slice().into()), AgerError::Load(_)));
+        assert!(matches!(
+            refused(|b| b.generator = b"".as_slice().into()),
+            AgerError::Load(_) | AgerError::Contract { .. }
+        ));
+        assert!(matches!(Ager::new(&testing::broken_bundle()), Err(AgerError::Constant { .. })));
+    }
+}

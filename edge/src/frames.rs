@@ -1,0 +1,143 @@
+//! Where pictures of visitors come from. A moment comes in; the picture of that moment goes out. Next: the face in it.
+//!
+//! [`Stills`] is the demo loop and the photographs of a folder; a camera takes its place where there is one.
+
+use crate::demo;
+use crate::photo::{self, PhotoError};
+use image::RgbImage;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One picture.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub picture: Arc<RgbImage>,
+    /// Counts the scenes: as long as it stays, the picture shows the same place as the one before, so that a face can be
+    /// followed; when it changes, the face must be found anew.
+    pub scene: u64,
+}
+
+/// A camera, or what stands in for it.
+pub trait FrameSource {
+    /// The newest picture at `now`; `None` when there will be no more.
+    fn next(&mut self, now: Duration) -> Result<Option<Frame>, FrameError>;
+}
+
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("{}: cannot be read ({source}); give a folder of pictures with --camera stills:DIR", path.display())]
+    Folder { path: PathBuf, source: io::Error },
+    #[error("{}: no picture in it; give a folder of JPEG, PNG, WebP or BMP files", .0.display())]
+    Empty(PathBuf),
+    #[error("this program was built without demo visitors; give a folder of pictures with --camera stills:DIR")]
+    NoVisitors,
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
+}
+
+/// Still pictures, each for a while, in order.
+#[derive(Debug)]
+pub struct Stills {
+    origin: Origin,
+    dwell: Duration,
+    again: bool,
+    /// The picture that is shown and its place in the order.
+    current: Option<(u64, Arc<RgbImage>)>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Visitors,
+    Files(Vec<PathBuf>),
+}
+
+impl Stills {
+    /// The demo visitors inside this program, `dwell` each; `again` begins anew after the last one.
+    pub fn visitors(dwell: Duration, again: bool) -> Result<Self, FrameError> {
+        if demo::VISITORS.is_empty() {
+            return Err(FrameError::NoVisitors);
+        }
+        Ok(Self { origin: Origin::Visitors, dwell, again, current: None })
+    }
+
+    /// The pictures of a folder in the order of their names. Files that are no pictures are left out.
+    pub fn folder(folder: &Path, dwell: Duration, again: bool) -> Result<Self, FrameError> {
+        let failed = |source| FrameError::Folder { path: folder.to_owned(), source };
+        let entries = std::fs::read_dir(folder).map_err(failed)?;
+        let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+        files.retain(|path| photo::read(path).is_ok());
+        files.sort();
+        if files.is_empty() {
+            return Err(FrameError::Empty(folder.to_owned()));
+        }
+        Ok(Self { origin: Origin::Files(files), dwell, again, current: None })
+    }
+
+    fn count(&self) -> usize {
+        match &self.origin {
+            Origin::Visitors => demo::VISITORS.len(),
+            Origin::Files(files) => files.len(),
+        }
+    }
+
+    fn read(&self, index: usize) -> Result<RgbImage, FrameError> {
+        Ok(match &self.origin {
+            Origin::Visitors => demo::VISITORS[index].read()?,
+            Origin::Files(files) => photo::read(&files[index])?,
+        })
+    }
+}
+
+impl FrameSource for Stills {
+    fn next(&mut self, now: Duration) -> Result<Option<Frame>, FrameError> {
+        let scene = (now.as_nanos() / self.dwell.as_nanos().max(1)) as u64;
+        if !self.again && scene >= self.count() as u64 {
+            return Ok(None);
+        }
+        let picture = match &self.current {
+            Some((shown, picture)) if *shown == scene => picture.clone(),
+            _ => Arc::new(self.read((scene % self.count() as u64) as usize)?),
+        };
+        self.current = Some((scene, picture.clone()));
+        Ok(Some(Frame { picture, scene }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn each_still_has_its_time_in_the_order_of_names() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, width) in [("b.png", 30), ("a.png", 20)] {
+            RgbImage::new(width, 16).save(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join("c.png"), b"no picture").unwrap();
+        let widths = |again, moments: &[u64]| {
+            let mut stills = Stills::folder(folder.path(), seconds(5), again).unwrap();
+            let mut frame = |&moment| stills.next(seconds(moment)).unwrap().map(|f| (f.scene, f.picture.width()));
+            moments.iter().map(&mut frame).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            widths(false, &[0, 4, 5, 9, 10]),
+            [Some((0, 20)), Some((0, 20)), Some((1, 30)), Some((1, 30)), None]
+        );
+        assert_eq!(widths(true, &[10, 16]), [Some((2, 20)), Some((3, 30))]);
+    }
+
+    #[test]
+    fn a_folder_without_pictures_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Stills::folder(folder.path(), seconds(1), true), Err(FrameError::Empty(_))));
+        let missing = folder.path().join("missing");
+        assert!(matches!(Stills::folder(&missing, seconds(1), true), Err(FrameError::Folder { .. })));
+    }
+}

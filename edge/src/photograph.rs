@@ -1,0 +1,75 @@
+//! One photograph through the six decades: a picture comes in; the portrait of the largest face in it and its six aged
+//! portraits go out, with what each stage cost. Next: the files that `edge age` writes.
+
+use crate::face::{Face, FaceError, FaceFinder};
+use crate::mirror::{Mirror, MirrorError};
+use crate::portrait::Framing;
+use crate::timing::timed;
+use image::RgbImage;
+use serde::Serialize;
+use shared::{Condition, Decade};
+
+/// A face through the decades.
+#[derive(Clone, Debug)]
+pub struct Aged {
+    /// The face that was aged, in pixels of the photograph.
+    pub face: Face,
+    /// How many faces there were.
+    pub faces: usize,
+    /// The portrait as the photograph has it.
+    pub source: RgbImage,
+    /// The six decades, youngest first, framed like `source`.
+    pub decades: [RgbImage; Decade::ALL.len()],
+    pub cost: Cost,
+}
+
+/// Milliseconds a stage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    pub find: f64,
+    pub crop: f64,
+    /// The generator, for each decade.
+    pub age: [f64; Decade::ALL.len()],
+    /// Laying the edit onto the portrait, for each decade.
+    pub compose: [f64; Decade::ALL.len()],
+}
+
+/// Why a photograph is not aged.
+#[derive(Debug, thiserror::Error)]
+pub enum PhotographError {
+    #[error("no face found; give a photograph in which a face looks into the camera, lit and at least 40 pixels wide")]
+    NoFace,
+    #[error(transparent)]
+    Face(#[from] FaceError),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+}
+
+/// Ages the largest face of `photo` to each decade.
+pub fn age(finder: &mut FaceFinder, mirror: &mut Mirror, photo: &RgbImage) -> Result<Aged, PhotographError> {
+    let mut cost = Cost::default();
+    let (found, milliseconds) = timed(|| finder.find(photo));
+    cost.find = milliseconds;
+    let found = found?;
+    let faces = found.len();
+    let face = found.into_iter().next().ok_or(PhotographError::NoFace)?;
+
+    let (alignment, milliseconds) = timed(|| mirror.look(photo, &face.landmarks));
+    cost.crop = milliseconds;
+    let to_photo = alignment?.inverse().ok_or(MirrorError::Crop(shared::crop::CropError::Alignment))?;
+    let framing = Framing::around(&to_photo, photo.width(), photo.height());
+    let source = framing.cut(photo);
+    let landmarks = face.landmarks.map(&framing.to_portrait());
+    let alignment = shared::align(&landmarks.five()).map_err(MirrorError::Align)?;
+
+    let mut decades = std::array::from_fn(|_| source.clone());
+    for (decade, portrait) in Decade::ALL.into_iter().zip(&mut decades) {
+        let (edit, milliseconds) = timed(|| mirror.age(&Condition::one_hot(decade)));
+        cost.age[decade.index()] = milliseconds;
+        let edit = edit?;
+        let (composed, milliseconds) = timed(|| mirror.compose(portrait, &alignment, &landmarks, &edit));
+        cost.compose[decade.index()] = milliseconds;
+        composed?;
+    }
+    Ok(Aged { face, faces, source, decades, cost })
+}

@@ -1,0 +1,79 @@
+//! The strip: the photograph's portrait and its six decades side by side, each with its decade under it in large type.
+
+use crate::lettering::Lettering;
+use crate::screen::{Memory, Screen};
+use crate::synthetic;
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::*;
+use image::RgbImage;
+use image::imageops::{self, FilterType};
+use shared::Decade;
+use std::convert::Infallible;
+
+/// Portraits stand in the strip at most this high, in pixels.
+const MAX_HEIGHT: u32 = 512;
+const GAP: u32 = 8;
+const LABEL: u32 = 64;
+const SMALL: u32 = 24;
+const GROUND: Rgb888 = Rgb888::new(16, 16, 18);
+const INK: Rgb888 = Rgb888::new(245, 245, 240);
+const FAINT: Rgb888 = Rgb888::new(170, 170, 165);
+
+/// Draws the strip. `aged` holds the six decades' portraits, youngest first, framed like `source`.
+pub fn draw(source: &RgbImage, aged: &[RgbImage; Decade::ALL.len()]) -> RgbImage {
+    let height = source.height().min(MAX_HEIGHT);
+    let width = (source.width() * height / source.height()).max(1);
+    let columns = 1 + aged.len() as u32;
+    let mut strip = Memory::new(columns * (width + GAP) + GAP, height + 3 * GAP + LABEL + SMALL);
+    let Ok(()) = strip.clear(GROUND);
+    let labels = std::iter::once("now").chain(Decade::ALL.map(Decade::name));
+    for (i, (picture, label)) in std::iter::once(source).chain(aged).zip(labels).enumerate() {
+        let left = GAP + i as u32 * (width + GAP);
+        let small;
+        let shown = if picture.dimensions() == (width, height) {
+            picture
+        } else {
+            small = imageops::resize(picture, width, height, FilterType::Triangle);
+            &small
+        };
+        for (y, row) in shown.chunks_exact(3 * width as usize).enumerate() {
+            strip.put_row(left, GAP + y as u32, row);
+        }
+        let Ok(()) = centred(&mut strip, label, left + width / 2, GAP + height + GAP / 2, LABEL, INK);
+    }
+    let middle = strip.size().width / 2;
+    let Ok(()) = centred(&mut strip, synthetic::NOTE, middle, GAP + height + GAP / 2 + LABEL, SMALL, FAINT);
+    strip.into_picture()
+}
+
+fn centred(strip: &mut Memory, text: &str, middle: u32, top: u32, height: u32, ink: Rgb888) -> Result<(), Infallible> {
+    let lettering = Lettering::new(text);
+    let left = middle as i32 - lettering.width(height) as i32 / 2;
+    lettering.draw(strip, Point::new(left, top as i32), height, ink, GROUND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_decades_stand_side_by_side_in_order() {
+        let tile = |level: u8| RgbImage::from_pixel(310, 384, image::Rgb([level, 0, 0]));
+        let strip = draw(&tile(10), &std::array::from_fn(|i| tile(20 + i as u8)));
+        assert_eq!(strip.dimensions(), (7 * 318 + 8, 384 + 24 + 64 + 24));
+        let levels: Vec<u8> = (0..7).map(|i| strip.get_pixel(8 + 318 * i + 155, 200).0[0]).collect();
+        assert_eq!(levels, [10, 20, 21, 22, 23, 24, 25]);
+        for i in 0..7 {
+            let label = imageops::crop_imm(&strip, 8 + 318 * i, 396, 310, 64);
+            assert!(label.to_image().pixels().any(|pixel| pixel.0[0] > 230), "label {i}");
+        }
+    }
+
+    #[test]
+    fn large_portraits_are_made_smaller_and_narrow_ones_keep_a_width() {
+        let strip =
+            |width, height| draw(&RgbImage::new(width, height), &std::array::from_fn(|_| RgbImage::new(width, height)));
+        assert_eq!(strip(1216, 1520).height(), 512 + 24 + 64 + 24);
+        assert!(strip(1, 3000).width() > 7);
+    }
+}

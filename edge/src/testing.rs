@@ -1,0 +1,181 @@
+//! What tests share: an upright face drawn from the template, and tiny generators that do a known sum.
+
+use crate::ager::Edit;
+use crate::bundle::{Bundle, sha256};
+use shared::alignment::TEMPLATE;
+use shared::decade::{self, Decade};
+use shared::manifest::{self, DataSummary, FileEntry, Kind, Manifest, Quantization};
+use shared::{Condition, Landmarks, Point};
+use std::path::Path;
+use tract_onnx::pb;
+
+/// Crop side of the tiny generators.
+pub const SIDE: usize = 32;
+
+/// An upright face in crop units, with the template's five points.
+pub fn landmarks() -> Landmarks {
+    let ring = |centre: Point, rx: f32, ry: f32, from: f32, to: f32, n: usize, i: usize| {
+        let angle = (from + (to - from) * i as f32 / (n - 1) as f32).to_radians();
+        centre + Point::new(rx * angle.cos(), ry * angle.sin())
+    };
+    let mouth = (TEMPLATE.mouth_left + TEMPLATE.mouth_right) * 0.5;
+    let half_mouth = TEMPLATE.mouth_right.x - mouth.x;
+    Landmarks(core::array::from_fn(|i| match i {
+        0..17 => ring(Point::new(0.5, 0.35), 0.36, 0.6, 180.0, 0.0, 17, i),
+        17..22 => ring(TEMPLATE.left_eye, 0.11, 0.1, 200.0, 340.0, 5, i - 17),
+        22..27 => ring(TEMPLATE.right_eye, 0.11, 0.1, 200.0, 340.0, 5, i - 22),
+        27..31 => TEMPLATE.nose + Point::new(0.0, (i as f32 - 30.0) * 0.06),
+        31..36 => TEMPLATE.nose + Point::new((i as f32 - 33.0) * 0.04, 0.04),
+        36..42 => ring(TEMPLATE.left_eye, 0.06, 0.025, 180.0, 480.0, 6, i - 36),
+        42..48 => ring(TEMPLATE.right_eye, 0.06, 0.025, 180.0, 480.0, 6, i - 42),
+        48..60 => ring(mouth, half_mouth, 0.05, 180.0, 510.0, 12, i - 48),
+        _ => ring(mouth, half_mouth * 0.8, 0.02, 180.0, 495.0, 8, i - 60),
+    }))
+}
+
+/// What the tiny generators answer: a darker crop, and a shift that grows with the decade.
+pub fn expected(crop: &[f32], condition: &Condition) -> Edit {
+    let shift: f32 = condition.weights().iter().zip(SHIFTS).map(|(weight, shift)| weight * shift).sum();
+    Edit { delta: crop.iter().map(|value| (value * GAIN + shift) * MASK).collect() }
+}
+
+const GAIN: f32 = -0.25;
+const MASK: f32 = 0.5;
+const SHIFTS: [f32; decade::COUNT] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.3];
+
+/// A bundle around a tiny generator; its one feature is `shift`, `[1, 3, 1, 1]`.
+pub fn bundle(kind: Kind) -> Bundle {
+    bundle_of(kind, generator(kind, GAIN))
+}
+
+/// The same with a gain that is not finite.
+pub fn broken_bundle() -> Bundle {
+    bundle_of(Kind::Edit, generator(Kind::Edit, f32::NAN))
+}
+
+/// A valid manifest around any bytes.
+pub fn bundle_of(kind: Kind, generator: Vec<u8>) -> Bundle {
+    fn text<const N: usize>(s: &str) -> heapless::String<N> {
+        s.try_into().expect("short enough")
+    }
+    let entry = FileEntry {
+        name: text(manifest::GENERATOR_FILE),
+        bytes: generator.len() as u64,
+        sha256: text(&sha256(&generator)),
+    };
+    let manifest = Manifest {
+        format: manifest::FORMAT,
+        name: text("tiny"),
+        kind,
+        size: SIDE as u32,
+        decades: Decade::ALL,
+        template: text(shared::alignment::TEMPLATE_NAME),
+        quantization: Quantization::None,
+        features: core::iter::once(text("shift")).collect(),
+        files: core::iter::once(entry).collect(),
+        licence: text("none"),
+        attribution: text("made in a test"),
+        recipe: text("none"),
+        seed: 0,
+        data: DataSummary { dataset: text("none"), pictures: [0; decade::COUNT] },
+        quality: core::iter::empty().collect(),
+    };
+    Bundle { manifest, generator: generator.into() }
+}
+
+/// Compares a picture with `golden/NAME.png`, to two levels a channel: machines round differently. With `GOLDEN=write` in
+/// the environment the picture is written instead, to be looked at.
+pub fn assert_golden(name: &str, picture: &image::RgbImage) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.png"));
+    if std::env::var("GOLDEN").is_ok_and(|word| word == "write") {
+        picture.save(&path).unwrap();
+    }
+    let golden = crate::photo::read(&path).unwrap();
+    assert_eq!(golden.dimensions(), picture.dimensions());
+    let furthest = golden.iter().zip(picture.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+    assert!(furthest <= Some(2), "{} is not what is drawn: {furthest:?} levels apart", path.display());
+}
+
+/// Writes a bundle's folder.
+pub fn write(bundle: &Bundle, folder: &Path) {
+    std::fs::write(folder.join(manifest::FILE_NAME), bundle.manifest.to_json().unwrap()).unwrap();
+    std::fs::write(folder.join(manifest::GENERATOR_FILE), &bundle.generator).unwrap();
+}
+
+fn generator(kind: Kind, gain: f32) -> Vec<u8> {
+    let table: Vec<f32> = (0..3).flat_map(|_| SHIFTS).collect();
+    let mut nodes = vec![
+        node("Reshape", &["age", "age_shape"], "age_column"),
+        node("Conv", &["age_column", "table"], "shift"),
+        node("Mul", &["face", "gain"], "dark"),
+        node("Add", &["dark", "shift"], "drawn"),
+    ];
+    let mut outputs = match kind {
+        Kind::Edit => {
+            nodes.push(node("Identity", &["drawn"], "delta"));
+            nodes.push(node("Conv", &["face", "no_weights", "mask_value"], "mask"));
+            vec![value("delta", &[1, 3, SIDE, SIDE]), value("mask", &[1, 1, SIDE, SIDE])]
+        }
+        Kind::Rgb => {
+            nodes.push(node("Mul", &["drawn", "half"], "masked"));
+            nodes.push(node("Add", &["face", "masked"], "aged"));
+            vec![value("aged", &[1, 3, SIDE, SIDE])]
+        }
+    };
+    outputs.push(value("shift", &[1, 3, 1, 1]));
+    let graph = pb::GraphProto {
+        name: "tiny".into(),
+        node: nodes,
+        initializer: vec![
+            pb::TensorProto {
+                name: "age_shape".into(),
+                dims: vec![4],
+                data_type: pb::tensor_proto::DataType::Int64 as i32,
+                int64_data: vec![1, decade::COUNT as i64, 1, 1],
+                ..Default::default()
+            },
+            tensor("table", &[3, decade::COUNT, 1, 1], table),
+            tensor("gain", &[1], vec![gain]),
+            tensor("half", &[1], vec![MASK]),
+            tensor("no_weights", &[1, 3, 1, 1], vec![0.0; 3]),
+            tensor("mask_value", &[1], vec![MASK]),
+        ],
+        input: vec![value("face", &[1, 3, SIDE, SIDE]), value("age", &[1, decade::COUNT])],
+        output: outputs,
+        ..Default::default()
+    };
+    let opset = pb::OperatorSetIdProto { version: 13, ..Default::default() };
+    let model = pb::ModelProto { ir_version: 8, opset_import: vec![opset], graph: Some(graph), ..Default::default() };
+    prost::Message::encode_to_vec(&model)
+}
+
+fn node(op: &str, inputs: &[&str], output: &str) -> pb::NodeProto {
+    pb::NodeProto {
+        op_type: op.into(),
+        name: output.into(),
+        input: inputs.iter().map(|&name| name.into()).collect(),
+        output: vec![output.into()],
+        ..Default::default()
+    }
+}
+
+fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> pb::TensorProto {
+    pb::TensorProto {
+        name: name.into(),
+        dims: shape.iter().map(|&dim| dim as i64).collect(),
+        data_type: pb::tensor_proto::DataType::Float as i32,
+        float_data: values,
+        ..Default::default()
+    }
+}
+
+fn value(name: &str, shape: &[usize]) -> pb::ValueInfoProto {
+    use pb::tensor_shape_proto::{Dimension, dimension::Value};
+    let dim = |&dim: &usize| Dimension { value: Some(Value::DimValue(dim as i64)), ..Default::default() };
+    let tensor = pb::type_proto::Tensor {
+        elem_type: pb::tensor_proto::DataType::Float as i32,
+        shape: Some(pb::TensorShapeProto { dim: shape.iter().map(dim).collect() }),
+    };
+    let of = pb::TypeProto { value: Some(pb::type_proto::Value::TensorType(tensor)), ..Default::default() };
+    pb::ValueInfoProto { name: name.into(), r#type: Some(of), ..Default::default() }
+}

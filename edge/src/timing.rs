@@ -1,0 +1,53 @@
+//! Milliseconds: how long a step took, and what many of them look like.
+
+use serde::Serialize;
+use std::time::Instant;
+
+/// Runs `work` and says how many milliseconds it took.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed().as_secs_f64() * 1000.0)
+}
+
+/// Median, fastest and slowest of some measurements, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
+impl Spread {
+    /// `None` of nothing.
+    pub fn of(milliseconds: &[f64]) -> Option<Self> {
+        let mut sorted = milliseconds.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let (&min, &max) = sorted.first().zip(sorted.last())?;
+        Some(Self { median: sorted[sorted.len() / 2], min, max })
+    }
+}
+
+/// The most memory that this process has held so far, in MiB; `None` where the system does not say.
+pub fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_names_middle_and_ends() {
+        assert_eq!(Spread::of(&[3.0, 1.0, 9.0]), Some(Spread { median: 3.0, min: 1.0, max: 9.0 }));
+        assert_eq!(Spread::of(&[]), None);
+    }
+
+    #[test]
+    fn a_process_has_held_some_memory() {
+        assert!(peak_memory().is_none_or(|mebibytes| mebibytes > 0.5));
+    }
+}

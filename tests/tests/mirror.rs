@@ -1,0 +1,94 @@
+//! `edge run`: still pictures as the camera, PNG files as the screen. And the commands that a technician types first.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use tests::binaries::edge;
+use tests::{folder, pictures};
+
+fn frames(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut frames: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
+    frames.sort();
+    frames
+}
+
+#[test]
+fn the_plain_call_shows_the_demo_visitors_and_names_the_folder() {
+    let work = folder();
+    let outcome = edge().within(work.path()).run().succeeded();
+    let screen = work.path().join("as-time-goes-by");
+    assert!(outcome.said().contains("as-time-goes-by"), "{}", outcome.said());
+    let frames = frames(&screen);
+    assert!(frames.len() >= pictures::visitors().len(), "{} frames", frames.len());
+    let size = pictures::open(&frames[0]).dimensions();
+    assert!(size.0 >= 320 && size.1 >= 240, "{size:?}");
+}
+
+#[test]
+fn still_pictures_are_a_camera_and_a_folder_is_a_screen() {
+    let work = folder();
+    let (camera, screen) = (work.path().join("camera"), work.path().join("screen"));
+    fs::create_dir(&camera).unwrap();
+    for index in 0..2 {
+        let photo = pictures::gallery(640, 480, &[(&pictures::visitor(index), 120, 20, 440)]);
+        pictures::save(&photo, &camera.join(format!("{index}.png")));
+    }
+    edge()
+        .args(["run", "--for", "2"])
+        .arg("--camera")
+        .arg(format!("stills:{}", camera.display()))
+        .arg("--screen")
+        .arg(format!("png:{}", screen.display()))
+        .run()
+        .succeeded();
+    let frames = frames(&screen);
+    let first = pictures::open(&frames[0]);
+    assert!(frames.iter().any(|frame| pictures::open(frame) != first), "nothing moves in {} frames", frames.len());
+}
+
+#[test]
+fn a_camera_that_cannot_be_is_named() {
+    let work = folder();
+    fs::create_dir(work.path().join("empty")).unwrap();
+    fs::create_dir(work.path().join("texts")).unwrap();
+    fs::write(work.path().join("texts/a.jpg"), "not a picture").unwrap();
+    for camera in ["stills:missing", "stills:empty", "stills:texts", "teapot"] {
+        let outcome = edge().within(work.path()).args(["run", "--for", "1", "--camera", camera]).run();
+        outcome.refused(&[camera.trim_start_matches("stills:")]);
+    }
+}
+
+#[test]
+fn a_screen_that_cannot_be_is_named() {
+    let work = folder();
+    fs::write(work.path().join("file"), "keep me").unwrap();
+    for screen in ["png:file", "png:file/below", "teapot"] {
+        let outcome = edge().within(work.path()).args(["run", "--for", "1", "--screen", screen]).run();
+        outcome.refused(&[screen.trim_start_matches("png:")]);
+    }
+    assert_eq!(fs::read_to_string(work.path().join("file")).unwrap(), "keep me");
+}
+
+#[test]
+fn the_time_must_be_a_number_that_can_be() {
+    for time in ["-1", "soon", "nan", "inf"] {
+        edge().arg("run").arg(format!("--for={time}")).run().refused(&["--for"]);
+    }
+}
+
+#[test]
+fn the_doctor_speaks_of_each_part() {
+    let said = edge().arg("doctor").run().succeeded().said().to_lowercase();
+    for part in ["camera", "display", "bundle", "face"] {
+        assert!(said.contains(part), "{part} is missing in: {said}");
+    }
+}
+
+#[test]
+fn the_bench_measures_each_stage() {
+    let outcome = edge().args(["bench", "--json"]).run().succeeded();
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    for stage in ["decode", "find", "age", "compose"] {
+        assert!(report.to_string().contains(stage), "{stage} is missing in {report}");
+    }
+}

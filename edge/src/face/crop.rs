@@ -46,7 +46,8 @@ pub fn cut_grey(grey_at: impl Fn(i32, i32) -> f32, to_picture: &Similarity, squa
     }
 }
 
-fn bilinear(grey_at: &impl Fn(i32, i32) -> f32, p: Point) -> f32 {
+/// Between the four pixels around `p` (pixel centres at half-integers).
+pub(super) fn bilinear(grey_at: &impl Fn(i32, i32) -> f32, p: Point) -> f32 {
     let (x, y) = (p.x - 0.5, p.y - 0.5);
     let (left, top) = (x.floor(), y.floor());
     let (fx, fy) = (x - left, y - top);

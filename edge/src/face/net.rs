@@ -37,6 +37,14 @@ pub struct Look {
     pub score: f32,
 }
 
+impl Look {
+    /// Halfway between two looks at one square.
+    pub fn mean(&self, other: &Self) -> Self {
+        let points = Landmarks(std::array::from_fn(|i| Point::mean(&[self.points.0[i], other.points.0[i]])));
+        Self { points, score: (self.score + other.score) / 2.0 }
+    }
+}
+
 /// A net ready to run.
 #[derive(Debug)]
 pub struct Net {

@@ -13,6 +13,9 @@ use super::dataset::LabelledFace;
 /// Share of the samples that show no face, or one far from where it is expected.
 const NEGATIVE_SHARE: f64 = 0.2;
 
+/// Share of the faces that are seen as a detector finds them; the others as a second look does.
+const WIDE_SHARE: f64 = 0.4;
+
 /// What the net sees and what it should say.
 #[derive(Clone, Debug)]
 pub struct Sample {
@@ -58,7 +61,7 @@ pub fn draw(faces: &[LabelledFace], seed: u64) -> Result<Sample, FitError> {
     let mut sample = if rng.random_bool(NEGATIVE_SHARE) {
         negative(face, other, &mut rng)?
     } else {
-        let jitter = if rng.random_bool(0.6) { Jitter::WIDE } else { Jitter::NARROW };
+        let jitter = if rng.random_bool(WIDE_SHARE) { Jitter::WIDE } else { Jitter::NARROW };
         let jitter = jitter.draw(&mut rng);
         let mirrored = rng.random_bool(0.5);
         let (square, points) = cut(face, mirrored, &jitter, &Outside::draw(other, &mut rng))?;

@@ -301,18 +301,20 @@ mod tests {
     fn a_resumed_run_reaches_the_weights_of_an_unbroken_one() {
         let faces: Vec<_> = (0..6).map(synthetic_face).collect();
         let mean = mean_points(&faces).unwrap();
-        let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let mut unbroken = Run::new(4, &mean);
-        unbroken.train(&faces, &faces, &plan(whole.path(), 4)).unwrap();
-
-        let plan = plan(broken.path(), 4);
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [whole, broken] = folders.each_ref().map(|folder| plan(folder.path(), 4));
+        // Other tests draw from libtorch's generator too, so both start from one file.
         let mut first = Run::new(4, &mean);
+        first.save(&whole).unwrap();
+        let mut unbroken = Run::new(4, &mean);
+        unbroken.train(&faces, &faces, &whole).unwrap();
+
         for step in 0..2 {
-            first.learn(&draw_batch(&faces, plan.seed, step).unwrap(), &plan);
+            first.learn(&draw_batch(&faces, broken.seed, step).unwrap(), &broken);
         }
-        first.save(&plan).unwrap();
+        first.save(&broken).unwrap();
         let mut second = Run::new(99, &mean);
-        second.train(&faces, &faces, &plan).unwrap();
+        second.train(&faces, &faces, &broken).unwrap();
         for ((name, a), (_, b)) in weights(&unbroken).iter().zip(weights(&second)) {
             assert_eq!(a, &b, "{name}");
         }

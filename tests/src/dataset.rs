@@ -71,7 +71,7 @@ fn make(folder: &Path) {
     }
 }
 
-/// One visitor, mixed with the next, in another light, colour and place; 224×224.
+/// One visitor, mixed with the next, in another light, colour and place, each other one mirrored; 224×224.
 fn variation(number: usize, dice: &mut Dice) -> RgbImage {
     let square = |picture: &RgbImage| imageops::resize(picture, 224, 224, imageops::FilterType::Triangle);
     let (one, other) = (square(&pictures::visitor(number)), square(&pictures::visitor(number + 1)));
@@ -80,7 +80,7 @@ fn variation(number: usize, dice: &mut Dice) -> RgbImage {
     let (angle, wave, phase) = (dice.between(0.0, 6.3), dice.between(0.02, 0.05), dice.between(0.0, 6.3));
     let lit = RgbImage::from_fn(224, 224, |x, y| {
         let along = x as f32 * angle.cos() + y as f32 * angle.sin();
-        let light = 1.0 + 0.3 * (along * wave + phase).sin();
+        let light = 1.0 + 0.4 * (along * wave + phase).sin();
         let (a, b) = (one.get_pixel(x, y), other.get_pixel(x, y));
         Rgb(std::array::from_fn(|c| {
             let mixed = f32::from(a[c]) * (1.0 - share) + f32::from(b[c]) * share;
@@ -89,6 +89,7 @@ fn variation(number: usize, dice: &mut Dice) -> RgbImage {
     });
     let mut picture = pictures::noise(224, 224, number as u64);
     picture.enumerate_pixels_mut().for_each(|(_, _, pixel)| pixel.0 = pixel.0.map(|value| 110 + value / 16));
+    let lit = if number.is_multiple_of(2) { lit } else { imageops::flip_horizontal(&lit) };
     let side = dice.between(200.0, 224.0) as u32;
     let scaled = imageops::resize(&lit, side, side, imageops::FilterType::Triangle);
     let (x, y) = (dice.between(0.0, (224 - side) as f32), dice.between(0.0, (224 - side) as f32));

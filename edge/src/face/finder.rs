@@ -43,9 +43,17 @@ const LEANING: [Search; 4] = [
 /// The cascade's score from which it is seldom wrong, and the least at which a box is looked at.
 const SURE: f64 = 4.0;
 const UNSURE: f64 = 0.1;
-/// Looks at a box: the first finds the face roughly, the later ones see it upright and in its place.
-const LOOKS: usize = 3;
-const LOOKS_TO_FOLLOW: usize = 2;
+/// How often the net looks at one place.
+struct Looking {
+    /// Looks that only lead to the next one: the first finds the face roughly, the next sees it upright and in its place.
+    rough: usize,
+    /// Last looks, of which the mean counts: how large each shows the face beside what the net expects.
+    last: &'static [f32],
+}
+
+const AT_A_BOX: Looking = Looking { rough: 2, last: &[1.0, 1.08] };
+const TO_FOLLOW: Looking = Looking { rough: 1, last: &[1.0] };
+
 /// The net's score of a face where the detector was sure, and of one that is followed.
 const SCORE: f32 = 0.5;
 /// The net's score of a face where the detector was not sure.
@@ -88,7 +96,7 @@ impl FaceFinder {
         }
         if faces.is_empty() && !is_empty(picture) {
             let guess = FaceBox::filling(picture).guess();
-            faces.extend(self.look_closely(picture, guess, LOOKS, STRICT_SCORE)?);
+            faces.extend(self.look_closely(picture, guess, &AT_A_BOX, STRICT_SCORE)?);
         }
         Ok(faces)
     }
@@ -111,7 +119,7 @@ impl FaceFinder {
             return Ok(None);
         }
         match net_alignment(&last.landmarks.five()) {
-            Ok(guess) => self.look_closely(picture, guess, LOOKS_TO_FOLLOW, SCORE),
+            Ok(guess) => self.look_closely(picture, guess, &TO_FOLLOW, SCORE),
             Err(_) => Ok(None),
         }
     }
@@ -124,7 +132,7 @@ impl FaceFinder {
         }
         for found in self.detector.find(picture, search).iter().take(MAX_BOXES) {
             let score = if found.score >= SURE { SCORE } else { STRICT_SCORE };
-            if let Some(face) = self.look_closely(picture, found.guess(), LOOKS, score)? {
+            if let Some(face) = self.look_closely(picture, found.guess(), &AT_A_BOX, score)? {
                 keep(&mut faces, face);
             }
         }
@@ -137,17 +145,23 @@ impl FaceFinder {
         &mut self,
         picture: &RgbImage,
         guess: Similarity,
-        looks: usize,
+        looking: &Looking,
         score: f32,
     ) -> Result<Option<Face>, FaceError> {
         let mut to_square = guess;
-        for _ in 1..looks {
+        for _ in 0..looking.rough {
             let Some(found) = self.look(picture, &to_square, Eyes::Straight)? else { return Ok(None) };
             let Ok(next) = net_alignment(&found.landmarks.five()) else { return Ok(None) };
             to_square = next;
         }
-        let face = self.look(picture, &to_square, Eyes::AlsoMirrored)?;
-        Ok(face.filter(|face| face.score >= score && plausible(picture, &face.landmarks)))
+        let mut faces = Vec::with_capacity(looking.last.len());
+        for &size in looking.last {
+            let sized = to_square.then(&Similarity::about(Point::new(0.5, 0.5), 0.0, size));
+            let Some(found) = self.look(picture, &sized, Eyes::AlsoMirrored)? else { return Ok(None) };
+            faces.push(found);
+        }
+        let face = mean(&faces);
+        Ok(Some(face).filter(|face| face.score >= score && plausible(picture, &face.landmarks)))
     }
 
     /// One look where `to_square` puts the picture; `None` if it leads nowhere.
@@ -171,6 +185,14 @@ impl FaceFinder {
 enum Eyes {
     Straight,
     AlsoMirrored,
+}
+
+/// What several looks at one face say together.
+fn mean(faces: &[Face]) -> Face {
+    let point = |i: usize| faces.iter().fold(Point::default(), |sum, face| sum + face.landmarks.0[i]);
+    let share = 1.0 / faces.len().max(1) as f32;
+    let landmarks = Landmarks(std::array::from_fn(|i| point(i) * share));
+    Face { landmarks, score: faces.iter().map(|face| face.score).sum::<f32>() * share }
 }
 
 fn is_empty(picture: &RgbImage) -> bool {

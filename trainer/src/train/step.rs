@@ -266,7 +266,7 @@ mod tests {
         let mut model = Model::new(&recipe, Device::Cpu);
         let before = weights(&model);
         let mut batch = batch();
-        batch.x.pictures = batch.x.pictures * f64::NAN;
+        batch.x.pictures *= f64::NAN;
         let losses = step(&mut model, &mut Pools::new(3), &batch, &setting(&recipe, false), 0, recipe.rates(0, 1));
         assert!(losses.non_finite().is_some());
         for ((name, a), (_, b)) in before.iter().zip(weights(&model)) {

@@ -40,7 +40,8 @@ step "format"
 cargo fmt --all -- --check
 
 step "lints"
-cargo clippy "${crates[@]}" --all-targets -- -D warnings
+# A newer Rust knows new lints: they fail CI, not a visitor's machine.
+cargo clippy "${crates[@]}" --all-targets -- $([ "${CI:-}" != true ] || echo -D warnings)
 
 step "the real binaries"
 cargo build "${crates[@]}" --bins

@@ -429,7 +429,7 @@ fn remove(folder: &Path, name: &str) {
 }
 
 /// A visitor's picture in that format, of which only the first bytes are left.
-pub fn cut(path: &Path, format: image::ImageFormat, keep: fn(usize) -> usize) {
+pub fn cut(path: &Path, format: image::ImageFormat, keep: impl Fn(usize) -> usize) {
     let mut whole = std::io::Cursor::new(Vec::new());
     pictures::visitor(0).write_to(&mut whole, format).expect("a picture");
     let whole = whole.into_inner();

@@ -58,11 +58,11 @@ fn make(folder: &Path) {
     for (split, count) in PICTURES {
         fs::create_dir_all(folder.join(split)).expect("a temporary folder");
         let mut list = String::from("file,age,gender,race,service_test\n");
-        for age in AGES {
+        for (decade, age) in AGES.into_iter().enumerate() {
             for _ in 0..count {
                 number += 1;
                 let file = format!("{split}/{number}.jpg");
-                pictures::save(&variation(number, &mut dice), &folder.join(&file));
+                pictures::save(&variation(number, decade, &mut dice), &folder.join(&file));
                 let gender = ["Female", "Male"][number % 2];
                 list += &format!("{file},{age},{gender},White,FALSE\n");
             }
@@ -71,16 +71,18 @@ fn make(folder: &Path) {
     }
 }
 
-/// One visitor, mixed with the next, in another light, colour and place; 224×224.
-fn variation(number: usize, dice: &mut Dice) -> RgbImage {
+/// One visitor, mixed with the next, in another light, colour and place, each other one mirrored; 224×224. From decade
+/// to decade the colours go from warm to cool, so that there is something to learn.
+fn variation(number: usize, decade: usize, dice: &mut Dice) -> RgbImage {
     let square = |picture: &RgbImage| imageops::resize(picture, 224, 224, imageops::FilterType::Triangle);
     let (one, other) = (square(&pictures::visitor(number)), square(&pictures::visitor(number + 1)));
     let share = dice.between(0.0, 0.4);
-    let tint = [(); 3].map(|()| dice.between(0.85, 1.15));
+    let warmth = 0.2 - 0.08 * decade as f32;
+    let tint = [1.0 + warmth, 1.0, 1.0 - warmth].map(|tint| tint * dice.between(0.93, 1.07));
     let (angle, wave, phase) = (dice.between(0.0, 6.3), dice.between(0.02, 0.05), dice.between(0.0, 6.3));
     let lit = RgbImage::from_fn(224, 224, |x, y| {
         let along = x as f32 * angle.cos() + y as f32 * angle.sin();
-        let light = 1.0 + 0.3 * (along * wave + phase).sin();
+        let light = 1.0 + 0.4 * (along * wave + phase).sin();
         let (a, b) = (one.get_pixel(x, y), other.get_pixel(x, y));
         Rgb(std::array::from_fn(|c| {
             let mixed = f32::from(a[c]) * (1.0 - share) + f32::from(b[c]) * share;
@@ -89,6 +91,7 @@ fn variation(number: usize, dice: &mut Dice) -> RgbImage {
     });
     let mut picture = pictures::noise(224, 224, number as u64);
     picture.enumerate_pixels_mut().for_each(|(_, _, pixel)| pixel.0 = pixel.0.map(|value| 110 + value / 16));
+    let lit = if number.is_multiple_of(2) { lit } else { imageops::flip_horizontal(&lit) };
     let side = dice.between(200.0, 224.0) as u32;
     let scaled = imageops::resize(&lit, side, side, imageops::FilterType::Triangle);
     let (x, y) = (dice.between(0.0, (224 - side) as f32), dice.between(0.0, (224 - side) as f32));

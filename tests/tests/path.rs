@@ -62,4 +62,21 @@ fn pictures_become_a_verified_bundle_that_ages_a_photograph() {
     for decade in Decade::ALL {
         pictures::open(&out.join(photo.file_stem().unwrap()).join(format!("{decade}.png")));
     }
+
+    // The pictures of the middle layers.
+    for stage in ["layers", "dynamic"] {
+        let out = path(stage);
+        trainer().arg(stage).arg(photo).arg("--run").arg(&run).arg("--out").arg(&out).run().succeeded();
+        assert!(fs::read_dir(&out).unwrap().next().is_some(), "{stage} drew nothing");
+    }
+
+    // Checkpoints that were cut short are no checkpoints.
+    for checkpoint in fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()) {
+        let bytes = fs::read(&checkpoint).unwrap();
+        fs::write(&checkpoint, &bytes[..bytes.len() / 2]).unwrap();
+    }
+    let before = fs::read(bundle.join("generator.onnx")).unwrap();
+    trainer().arg("export").arg(&run).arg("--out").arg(&bundle).run().refused(&["checkpoint"]);
+    train(&cache, &run).arg("--resume").run().refused(&["checkpoint"]);
+    assert!(fs::read(bundle.join("generator.onnx")).unwrap() == before, "the older bundle is still there");
 }

@@ -1,5 +1,5 @@
 //! Folders of faces → one cache of aligned crops: [`layouts`] read what a dataset says about its files, [`prepare`] finds,
-//! judges ([`quality`]) and cuts the faces, [`cache`] keeps them, [`sampler`] draws from it for training.
+//! judges ([`quality`]) and cuts the faces, [`cache`] keeps them.
 
 pub mod cache;
 mod candidates;
@@ -11,7 +11,6 @@ mod ordered;
 pub mod prepare;
 pub mod quality;
 pub mod record;
-pub mod sampler;
 mod sheet;
 pub mod skip;
 pub mod summary;

@@ -72,7 +72,11 @@ impl FromStr for LayoutChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" { Ok(Self::Auto) } else { Layout::from_str(text, true).map(Self::Named).map_err(|_| known_layouts()) }
+        if text == "auto" {
+            Ok(Self::Auto)
+        } else {
+            Layout::from_str(text, true).map(Self::Named).map_err(|_| known_layouts())
+        }
     }
 }
 

@@ -120,10 +120,10 @@ pub(super) mod tests {
         FaceRecord {
             file: format!("folder, with comma/{index}.jpg"),
             decade,
-            age: (index % 2 == 0).then_some(decade.first_year() + 3),
+            age: index.is_multiple_of(2).then_some(decade.first_year() + 3),
             split: if index % 3 == 2 { Split::Val } else { Split::Train },
             gender: [None, Some(Gender::Female), Some(Gender::Male)][index % 3],
-            group: (index % 4 > 0).then(|| "East Asian".to_owned()),
+            group: (!index.is_multiple_of(4)).then(|| "East Asian".to_owned()),
             sharpness: 100.5 + index as f32,
             landmarks: Landmarks(core::array::from_fn(|i| Point::new(i as f32 / 100.0, 0.25 + index as f32 / 1000.0))),
         }

@@ -61,7 +61,7 @@ fn imports(python: &Path) -> Result<(), String> {
 fn environment() -> Result<PathBuf, String> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let caches = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    let folder = caches.ok_or("neither XDG_CACHE_HOME nor HOME is set")?.join("age-mirror").join("onnxruntime");
+    let folder = caches.ok_or("neither XDG_CACHE_HOME nor HOME is set")?.join("as-time-goes-by").join("onnxruntime");
     let python = folder.join("bin").join("python3");
     if imports(&python).is_ok() {
         return Ok(python);

@@ -106,7 +106,7 @@ pub fn measure(onnx: &[u8], folder: &Path, val: &[LabelledFace]) -> Result<Measu
         let truth = place(&mut scene, &picture, &truth, &placement(side(&picture), at, height, radians))?;
         Ok((scene, truth))
     };
-    let lean = |face: &LabelledFace| if seed_of(face) % 2 == 0 { LEAN } else { -LEAN };
+    let lean = |face: &LabelledFace| if seed_of(face).is_multiple_of(2) { LEAN } else { -LEAN };
     Ok(Measured {
         pictures: val.len(),
         first_look_error: first_look_error(onnx, val)?,

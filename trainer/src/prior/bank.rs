@@ -236,7 +236,8 @@ fn wrinkles(cache: &Cache, cells: &Cells, registration: &Registration) -> Result
         // Between a mean, in which nothing is left, and a sum, which nobody has.
         let mut texture = sum / (count as f64).powf(0.75);
         if gender == 0 {
-            texture = texture * (1.0 - masks::beard(registration.mean(), side) * 0.65);
+            let beard: Tensor = masks::beard(registration.mean(), side);
+            texture *= 1.0 - beard * 0.65;
         }
         texture = (&texture - blur(&texture, 6.0 * unit)) * (1.0 - masks::glasses(registration.mean(), side) * 0.4);
         blended.push(texture);

@@ -203,7 +203,8 @@ mod tests {
     fn tiny(index: usize) -> Recipe {
         recipe(|_| {
             let text = EMBEDDED[index].1.replace("side = 64", "side = 32").replace("side = 128", "side = 32");
-            let text = text.replace("cycle = 0.02", "cycle = 10.0").replace("learning_rate = 0.004", "learning_rate = 0.001");
+            let text =
+                text.replace("cycle = 0.02", "cycle = 10.0").replace("learning_rate = 0.004", "learning_rate = 0.001");
             text.replace("width = 8", "width = 4")
                 .replace("width = 64", "width = 4")
                 .replace("blocks = 6", "blocks = 1")
@@ -265,7 +266,7 @@ mod tests {
         let mut model = Model::new(&recipe, Device::Cpu);
         let before = weights(&model);
         let mut batch = batch();
-        batch.x.pictures = batch.x.pictures * f64::NAN;
+        batch.x.pictures *= f64::NAN;
         let losses = step(&mut model, &mut Pools::new(3), &batch, &setting(&recipe, false), 0, recipe.rates(0, 1));
         assert!(losses.non_finite().is_some());
         for ((name, a), (_, b)) in before.iter().zip(weights(&model)) {

@@ -158,7 +158,7 @@ mod tests {
         for (width, height) in [(400, 400), (60, 80), (1000, 333), (1500, 200)] {
             for turn in [0.0, 0.4, -0.4] {
                 let mut picture = RgbImage::new(width, height);
-                let size = width / 10;
+                let size = width.min(height) / 5;
                 let square = RgbImage::from_pixel(size, size, image::Rgb([255; 3]));
                 imageops::replace(&mut picture, &square, i64::from(width / 3), i64::from(height / 2));
                 let (prepared, back) = prepare(&picture, &Search { turn, ..SEARCH });

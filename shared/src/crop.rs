@@ -1,6 +1,7 @@
 //! Cutting an aligned square out of a picture, the same way in the trainer and on the device.
 
-use crate::geometry::{Point, Similarity};
+use crate::alignment::Alignment;
+use crate::geometry::Point;
 
 /// An RGB picture: interleaved bytes, `width · height · 3` of them.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +18,6 @@ pub enum CropError {
     Picture { bytes: usize, width: usize, height: usize },
     #[error("{bytes} bytes do not hold a square of side {side} in RGB")]
     Square { bytes: usize, side: usize },
-    #[error("the alignment shrinks the face to a spot")]
-    Alignment,
 }
 
 impl<'a> Picture<'a> {
@@ -59,26 +58,28 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// Fills `square` (`side · side · 3` bytes) with the part of `picture` that `alignment` (picture pixels → crop units,
-/// see [`crate::align`]) puts into the unit square. Where the square is coarser than the picture, each of its pixels is
-/// the mean of a grid of samples about one picture pixel apart.
-pub fn cut(picture: &Picture, alignment: &Similarity, side: usize, square: &mut [u8]) -> Result<(), CropError> {
+/// Fills `square` (`side · side · 3` bytes) with the part of `picture` that `alignment` puts into the unit square. Where the
+/// square is coarser than the picture, each of its pixels is the mean of a grid of samples about one picture pixel apart.
+pub fn cut(picture: &Picture, alignment: &Alignment, side: usize, square: &mut [u8]) -> Result<(), CropError> {
     if side == 0 || square.len() != side * side * 3 {
         return Err(CropError::Square { bytes: square.len(), side });
     }
-    let to_picture = alignment.inverse().ok_or(CropError::Alignment)?;
     let step = 1.0 / side as f32;
-    let grid = (libm::ceilf(to_picture.scale() * step - 0.01) as usize).clamp(1, MAX_GRID);
+    let upright = alignment.to_upright_picture();
+    let grid = (libm::ceilf(upright.scale() * step - 0.01) as usize).clamp(1, MAX_GRID);
     let share = 1.0 / (grid * grid) as f32;
-    let offsets: [f32; MAX_GRID] = core::array::from_fn(|n| (n as f32 + 0.5) / grid as f32);
-    let offsets = &offsets[..grid];
+    // Steps from a pixel's centre to its samples, in picture pixels: within one pixel the field is flat.
+    let across = Point::new(upright.a, upright.b) * (step / grid as f32);
+    let down = Point::new(-upright.b, upright.a) * (step / grid as f32);
+    let offset = |n: usize| n as f32 - (grid - 1) as f32 * 0.5;
     for (i, pixel) in square.chunks_exact_mut(3).enumerate() {
-        let (column, row) = ((i % side) as f32, (i / side) as f32);
+        let centre = Point::new((i % side) as f32 + 0.5, (i / side) as f32 + 0.5) * step;
+        let centre = alignment.to_picture(centre);
         let mut sum = [0.0; 3];
-        for down in offsets {
-            for across in offsets {
-                let at = Point::new((column + across) * step, (row + down) * step);
-                let colour = picture.sample(to_picture.apply(at));
+        for row in 0..grid {
+            let start = centre + down * offset(row);
+            for column in 0..grid {
+                let colour = picture.sample(start + across * offset(column));
                 for (sum, value) in sum.iter_mut().zip(colour) {
                     *sum += value;
                 }
@@ -97,6 +98,11 @@ const MAX_GRID: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Similarity;
+
+    fn scaled(side: f32) -> Alignment {
+        Alignment::upright(Similarity::scaling(1.0 / side)).unwrap()
+    }
 
     fn ramp(width: usize, height: usize) -> Vec<u8> {
         (0..width * height).flat_map(|i| [(i % width) as u8, (i / width) as u8, 7]).collect()
@@ -107,7 +113,7 @@ mod tests {
         let rgb = ramp(32, 32);
         let picture = Picture::new(&rgb, 32, 32).unwrap();
         let mut square = vec![0; rgb.len()];
-        cut(&picture, &Similarity::scaling(1.0 / 32.0), 32, &mut square).unwrap();
+        cut(&picture, &scaled(32.0), 32, &mut square).unwrap();
         assert_eq!(square, rgb);
     }
 
@@ -116,7 +122,7 @@ mod tests {
         let rgb: Vec<u8> = (0..64).flat_map(|i| if (i % 8 + i / 8) % 2 == 0 { [0; 3] } else { [200; 3] }).collect();
         let picture = Picture::new(&rgb, 8, 8).unwrap();
         let mut square = vec![0; 4 * 4 * 3];
-        cut(&picture, &Similarity::scaling(1.0 / 8.0), 4, &mut square).unwrap();
+        cut(&picture, &scaled(8.0), 4, &mut square).unwrap();
         assert!(square.iter().all(|&v| v == 100), "{square:?}");
     }
 
@@ -125,7 +131,6 @@ mod tests {
         assert!(Picture::new(&[0; 5], 1, 2).is_err());
         assert!(Picture::new(&[], 0, 0).is_err());
         let picture = Picture::new(&[0; 3], 1, 1).unwrap();
-        assert!(cut(&picture, &Similarity::IDENTITY, 2, &mut [0; 3]).is_err());
-        assert!(cut(&picture, &Similarity::scaling(0.0), 1, &mut [0; 3]).is_err());
+        assert!(cut(&picture, &scaled(1.0), 2, &mut [0; 3]).is_err());
     }
 }

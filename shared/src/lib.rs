@@ -13,8 +13,9 @@ pub mod geometry;
 pub mod landmarks;
 pub mod manifest;
 pub mod pixel;
+pub mod registration;
 
-pub use alignment::align;
+pub use alignment::{Alignment, align};
 pub use condition::Condition;
 pub use decade::Decade;
 pub use geometry::{Point, Similarity};

@@ -7,7 +7,7 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 /// The format this code reads and writes. A change that old devices cannot follow raises it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// Name of the manifest's own file in a bundle.
 pub const FILE_NAME: &str = "manifest.json";
 /// Name of the generator's file in a bundle.
@@ -47,7 +47,13 @@ pub struct Manifest {
 pub enum Kind {
     /// Output `aged` `[1, 3, S, S]` in −1..1: the aged crop (the paper's).
     Rgb,
-    /// Outputs `delta` `[1, 3, S, S]` in −1..1 and `mask` `[1, 1, S, S]` in 0..1: what to add to the face, and where.
+    /// What to do to the face, all of it masked already. The picture p is first painted, then reshaped:
+    /// `aged(r) = painted(r + flow(r))`, `painted = p + change + detail · (luma(p) − smooth)`.
+    ///
+    /// - `change` `[1, 3, S, S]`: to be added to p, in its units (−1..1 is the whole range).
+    /// - `detail` `[1, 1, S, S]`: how much more (or, below 0, less) of the finest detail; above −1.
+    /// - `smooth` `[1, 1, S, S]`: the crop's brightness (BT.601) without its finest detail, in −1..1.
+    /// - `flow` `[1, 2, S/8, S/8]`: x and y of the displacement in crop sides, its values at the centres of S/8 · S/8 cells.
     Edit,
 }
 

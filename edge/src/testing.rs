@@ -52,7 +52,8 @@ pub fn expected(kind: Kind, crop: &[f32], condition: &Condition) -> Edit {
         let plane = SIDE * SIDE;
         edit.smooth =
             (0..plane).map(|i| (0..3).map(|channel| LUMA[channel] * crop[channel * plane + i]).sum()).collect();
-        let (x, y) = edit.flow.split_at_mut(edit.flow.len() / 2);
+        let cells = edit.flow.len() / 2;
+        let (x, y) = edit.flow.split_at_mut(cells);
         x.fill(FLOW[0]);
         y.fill(FLOW[1]);
     }

@@ -7,6 +7,8 @@ use shared::{Alignment, Point};
 
 /// Pixels between two nodes, at most.
 const STEP: usize = 8;
+/// Nodes across the crop, at most, unless [`STEP`] asks for more.
+const FINEST: f32 = 64.0;
 
 /// The generator's displacements: x and y planes of `cells · cells` values, in crop sides, at the cells' centres.
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +82,8 @@ impl Lattice {
             (self.width, self.height) = (0, 0);
             return;
         }
-        // At least two nodes a cell of the flow.
         let size = alignment.to_upright_picture().scale();
-        self.step = ((size / (2 * flow.cells) as f32) as usize).clamp(1, STEP);
+        self.step = ((size / FINEST) as usize).clamp(1, STEP);
         // So near to the border nothing moves: no pixel outside of the crop hangs on a node that does.
         let margin = 2.0 * self.step as f32 / size;
         self.columns = self.width.div_ceil(self.step) + 1;

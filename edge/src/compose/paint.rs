@@ -151,7 +151,7 @@ mod tests {
     fn the_border_is_zero_at_any_size() {
         for size in [8.0, 100.0] {
             let mut paint = Paint::default();
-            paint.mix(&edit(32, 0.5, 0.5), 32, size);
+            paint.mix(&edit(32, 0.8, 0.5), 32, size);
             let side = paint.side();
             for i in 0..side {
                 for (x, y) in [(i, 0), (0, i), (i, side - 1), (side - 1, i)] {

@@ -53,6 +53,8 @@ pub struct Lattice {
     step: usize,
     columns: usize,
     nodes: Vec<Node>,
+    /// Whether the mask reaches the nodes.
+    face: Vec<bool>,
 }
 
 /// A piece of a row between two nodes.
@@ -78,6 +80,7 @@ impl Lattice {
         (self.top, self.height) = span(least.y, most.y, height);
         self.reach = 0.0;
         self.nodes.clear();
+        self.face.clear();
         if self.width == 0 || self.height == 0 {
             (self.width, self.height) = (0, 0);
             return;
@@ -92,8 +95,9 @@ impl Lattice {
             let (column, row) = (i % self.columns, i / self.columns);
             let pixel = |start: usize, n: usize| (start + n * self.step) as f32 + 0.5;
             let r = alignment.to_crop(Point::new(pixel(self.left, column), pixel(self.top, row)));
-            let weight = mask.at(r, margin);
-            let way = if weight > 0.0 { flow.at(r) * weight } else { Point::default() };
+            let face = mask.at(r, 0.0) > 0.0;
+            self.face.push(face);
+            let way = if face { flow.at(r) * mask.at(r, margin) } else { Point::default() };
             let node = if way == Point::default() {
                 [r.x, r.y, 0.0, 0.0]
             } else {
@@ -106,24 +110,24 @@ impl Lattice {
         }
     }
 
-    /// The pieces of a row of the picture that touch the crop; `y` counts from the picture's top.
+    /// The pieces of a row of the picture that the mask reaches; `y` counts from the picture's top.
     pub fn row(&self, y: usize) -> impl Iterator<Item = Run> + '_ {
         let down = y.saturating_sub(self.top);
         let (row, share) = (down / self.step, (down % self.step) as f32 / self.step as f32);
-        let upper = self.nodes.get(row * self.columns..).unwrap_or_default();
-        let lower = upper.get(self.columns..).unwrap_or_default();
-        let node =
-            move |i: usize| -> Node { std::array::from_fn(|k| upper[i][k] + (lower[i][k] - upper[i][k]) * share) };
-        let pieces = if lower.len() < self.columns { 0 } else { self.columns - 1 };
-        (0..pieces).filter_map(move |i| {
-            let (start, end) = (node(i), node(i + 1));
-            let outside = |k: usize| (start[k] < 0.0 && end[k] < 0.0) || (start[k] > 1.0 && end[k] > 1.0);
-            if outside(0) || outside(1) {
-                return None;
-            }
+        let first = row * self.columns;
+        let node = move |i: usize| -> Node {
+            let (upper, lower) = (&self.nodes[i], &self.nodes[i + self.columns]);
+            std::array::from_fn(|k| upper[k] + (lower[k] - upper[k]) * share)
+        };
+        // The outline is wide: it does not bend into a square of the lattice without reaching a corner.
+        let reached =
+            move |i: usize| [i, i + 1, i + self.columns, i + self.columns + 1].into_iter().any(|i| self.face[i]);
+        let pieces = if first + 2 * self.columns > self.nodes.len() { 0 } else { self.columns - 1 };
+        (0..pieces).filter(move |piece| reached(first + piece)).map(move |piece| {
+            let (start, end) = (node(first + piece), node(first + piece + 1));
             let slope = std::array::from_fn(|k| (end[k] - start[k]) / self.step as f32);
-            let x = i * self.step;
-            Some(Run { x: self.left + x, length: self.step.min(self.width - x), start, slope })
+            let x = piece * self.step;
+            Run { x: self.left + x, length: self.step.min(self.width - x), start, slope }
         })
     }
 }

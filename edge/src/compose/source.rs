@@ -10,7 +10,8 @@ const PHASES: usize = 256;
 /// A rectangle of a picture. Keeps its buffer from frame to frame.
 #[derive(Debug)]
 pub struct Source {
-    rgb: Vec<u8>,
+    /// Red, green, blue and one unused lane: four lanes are one vector register.
+    pixels: Vec<[f32; 4]>,
     left: usize,
     top: usize,
     width: usize,
@@ -21,7 +22,7 @@ pub struct Source {
 impl Default for Source {
     fn default() -> Self {
         let weights = (0..PHASES).map(|i| catmull_rom(i as f32 / PHASES as f32)).collect();
-        Self { rgb: Vec::new(), left: 0, top: 0, width: 0, height: 0, weights }
+        Self { pixels: Vec::new(), left: 0, top: 0, width: 0, height: 0, weights }
     }
 }
 
@@ -42,23 +43,18 @@ impl Source {
         let (across, down) = (picture.width() as usize, picture.height() as usize);
         (self.left, self.width) = span(left, width, across);
         (self.top, self.height) = span(top, height, down);
-        self.rgb.clear();
+        self.pixels.clear();
         if self.width == 0 || self.height == 0 {
             return;
         }
         for y in 0..self.height + 2 * PAD {
             let y = self.top + y.saturating_sub(PAD).min(self.height - 1);
             let row = &picture.as_raw()[3 * (y * across + self.left)..][..3 * self.width];
-            for _ in 0..PAD {
-                self.rgb.extend_from_slice(&row[..3]);
-            }
-            self.rgb.extend_from_slice(row);
-            for _ in 0..PAD {
-                self.rgb.extend_from_slice(&row[row.len() - 3..]);
-            }
+            let (first, last) = (pixel(&row[..3]), pixel(&row[row.len() - 3..]));
+            self.pixels.extend([first; PAD]);
+            self.pixels.extend(row.chunks_exact(3).map(pixel));
+            self.pixels.extend([last; PAD]);
         }
-        // Four bytes are read at a time.
-        self.rgb.push(0);
     }
 
     /// Where a pixel of the picture lies in the copy, in whole numbers of 1/65536 (0 is the first pixel's centre).
@@ -76,21 +72,24 @@ impl Source {
         let y = y.saturating_add(round).clamp(0, (self.height as i32 - 1) << 16);
         let across = &self.weights[(x >> 8) as usize % PHASES];
         let down = &self.weights[(y >> 8) as usize % PHASES];
-        let stride = 3 * (self.width + 2 * PAD);
+        let stride = self.width + 2 * PAD;
         // The first of the four columns and rows lies one before the place.
-        let first = ((y >> 16) as usize + PAD - 1) * stride + 3 * ((x >> 16) as usize + PAD - 1);
+        let first = ((y >> 16) as usize + PAD - 1) * stride + (x >> 16) as usize + PAD - 1;
         let mut sum = [0.0; 4];
         for (row, weight) in down.iter().enumerate() {
-            let bytes = &self.rgb[first + row * stride..][..13];
-            let tap = |n: usize| -> [f32; 4] { std::array::from_fn(|k| f32::from(bytes[3 * n + k])) };
-            let (a, b, c, d) = (tap(0), tap(1), tap(2), tap(3));
+            let taps = &self.pixels[first + row * stride..][..4];
             for k in 0..4 {
-                let line = across[0] * a[k] + across[1] * b[k] + across[2] * c[k] + across[3] * d[k];
+                let line =
+                    across[0] * taps[0][k] + across[1] * taps[1][k] + across[2] * taps[2][k] + across[3] * taps[3][k];
                 sum[k] += weight * line;
             }
         }
         sum
     }
+}
+
+fn pixel(rgb: &[u8]) -> [f32; 4] {
+    [f32::from(rgb[0]), f32::from(rgb[1]), f32::from(rgb[2]), 0.0]
 }
 
 /// Weights of the four samples about a place `t` of the way from the second to the third.

@@ -79,7 +79,7 @@ impl MirrorEngine {
 impl Engine for MirrorEngine {
     fn run(&mut self, face: &[f32], age: &Condition) -> Result<Seen, EngineError> {
         let (edit, features) = self.0.look_inside(face, age)?;
-        let aged = face.iter().zip(&edit.delta).map(|(face, delta)| (face + delta).clamp(-1.0, 1.0)).collect();
+        let aged = face.iter().zip(&edit.change).map(|(face, delta)| (face + delta).clamp(-1.0, 1.0)).collect();
         Ok(Seen { aged, features: features.into_iter().map(|feature| (feature.name, feature.values)).collect() })
     }
 }

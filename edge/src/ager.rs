@@ -292,7 +292,7 @@ mod tests {
         let sixties = Condition::one_hot(Decade::Sixties);
         let (edit, features) = Ager::with_features(&bundle).unwrap().look_inside(&crop(), &sixties).unwrap();
         assert_eq!(edit, Ager::new(&bundle).unwrap().age(&crop(), &sixties).unwrap());
-        assert_eq!(features, [Feature { name: "shift".into(), shape: [3, 1, 1], values: vec![0.3; 3] }]);
+        assert_eq!(features, [Feature { name: "shift".into(), shape: [3, 1, 1], values: vec![0.15; 3] }]);
         assert!(Ager::new(&bundle).unwrap().look_inside(&crop(), &sixties).unwrap().1.is_empty());
     }
 

@@ -101,11 +101,11 @@ fn fixed(value: f32) -> i32 {
 #[inline]
 fn paint_over(pixel: &mut [u8], colour: [f32; 4], texel: [f32; 4]) {
     // ITU-R BT.601.
-    let luma = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2];
-    let detail = luma * texel[3];
-    for (k, byte) in pixel.iter_mut().enumerate() {
+    let detail = (0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]) * texel[3];
+    let painted: [f32; 4] = std::array::from_fn(|k| colour[k] + texel[k] + detail + 0.5);
+    for (byte, value) in pixel.iter_mut().zip(painted) {
         // The cast saturates at 0 and 255.
-        *byte = (colour[k] + texel[k] + detail + 0.5) as u8;
+        *byte = value as u8;
     }
 }
 

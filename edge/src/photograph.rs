@@ -56,7 +56,7 @@ pub fn age(finder: &mut FaceFinder, mirror: &mut Mirror, photo: &RgbImage) -> Re
 
     let (alignment, milliseconds) = timed(|| mirror.look(photo, &face.landmarks));
     cost.crop = milliseconds;
-    let to_photo = alignment?.inverse().ok_or(MirrorError::Crop(shared::crop::CropError::Alignment))?;
+    let to_photo = alignment?.inverse().ok_or(MirrorError::Align(shared::geometry::FitError::Degenerate))?;
     let framing = Framing::around(&to_photo, photo.width(), photo.height());
     let source = framing.cut(photo);
     let landmarks = face.landmarks.map(&framing.to_portrait());

@@ -8,7 +8,7 @@ use edge::face::{Face, FaceError};
 use edge::photo;
 use image::RgbImage;
 use shared::crop::{Picture, cut};
-use shared::{Landmarks, Point, align};
+use shared::{Alignment, Landmarks, Point};
 use std::path::Path;
 
 /// A face that is good enough.
@@ -48,7 +48,7 @@ pub fn look(path: &Path, side: usize, limits: &Limits, find: &mut impl Find) -> 
     limits.place(&face.landmarks, picture.width(), picture.height())?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let pixels = Picture::new(picture.as_raw(), width, height).map_err(|_| Skip::Unreadable)?;
-    let alignment = align(&face.landmarks.five()).map_err(|_| Skip::Turned)?;
+    let alignment = Alignment::of(&face.landmarks).map_err(|_| Skip::Turned)?;
     let crop_of = |side: usize| {
         let mut crop = vec![0; side * side * 3];
         cut(&pixels, &alignment, side, &mut crop).map(|()| crop).map_err(|_| Skip::Tiny)
@@ -60,7 +60,7 @@ pub fn look(path: &Path, side: usize, limits: &Limits, find: &mut impl Find) -> 
     }
     let print = Print::of(&judged, SHARPNESS_SIDE);
     let crop = if side == SHARPNESS_SIDE { judged } else { crop_of(side)? };
-    Ok(Looked { crop, landmarks: face.landmarks.map(&alignment), sharpness, hash: file_hash(&bytes), print })
+    Ok(Looked { crop, landmarks: face.landmarks.map(alignment.similarity()), sharpness, hash: file_hash(&bytes), print })
 }
 
 /// A second face is in the way when it is larger than this share of the first.

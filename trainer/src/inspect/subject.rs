@@ -60,7 +60,7 @@ pub fn from_photo(path: &Path, size: usize, finder: &mut FaceFinder) -> Result<V
     let photo = photo::read(path)?;
     let faces = finder.find(&photo)?;
     let face = faces.first().ok_or_else(|| SubjectError::NoFace(path.to_owned()))?;
-    let alignment = shared::align(&face.landmarks.five())
+    let alignment = shared::Alignment::of(&face.landmarks)
         .map_err(|reason| SubjectError::Alignment { photo: path.to_owned(), reason })?;
     let failed = |reason| SubjectError::Crop { photo: path.to_owned(), reason };
     let picture = Picture::new(photo.as_raw(), photo.width() as usize, photo.height() as usize).map_err(failed)?;

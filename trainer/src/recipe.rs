@@ -465,7 +465,7 @@ mod tests {
             ("checkpoint_every = 20", "checkpoint_every = 0", "training.checkpoint_every", "0"),
             ("seed = 1", "seed = 1\nwarm_up = 5", "training.warm_up", "5"),
             ("cycle = 0.02", "cycle = -1.0", "losses.cycle", "-1.0"),
-            ("head = \"edit\"", "head = \"rgb\"", "losses.mask", "0.001"),
+            ("head = \"edit\"", "head = \"rgb\"", "losses.judge", "0.1"),
         ] {
             match smoke(from, to) {
                 Err(RecipeError::Value { file, key: told, found: seen, .. }) => {

@@ -4,7 +4,7 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, TEXTURE_REACH, Unit, Visitor,
+    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, STEEPNESS, TEXTURE_REACH, Unit, Visitor,
     WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
@@ -42,11 +42,15 @@ pub fn condition(graph: &mut GraphBuilder, visitor: &Visitor, face: &str, age: &
     let mean = graph.mean_plane("visitor.mean", &x);
     let mean = graph.flatten("visitor.flat", &mean);
     let logits = graph.linear("visitor.logits", &mean, &visitor.weight, Some(&visitor.bias));
-    let mut shares = |name: &str, range| {
-        let logits = graph.channels(&format!("{name}.logits"), &logits, range);
-        graph.node("Softmax", &[&logits], name, &[("axis", Attribute::Int(1))])
+    let softmax = |graph: &mut GraphBuilder, name: &str, x: &str| {
+        graph.node("Softmax", &[x], name, &[("axis", Attribute::Int(1))])
     };
-    let (apparent, code) = (shares("visitor.decade", 0..DECADES), shares("visitor.code", DECADES..DECADES + CODES));
+    let steepness = graph.floats("visitor.steepness", &[1], &[STEEPNESS as f32]);
+    let decades = graph.channels("visitor.decade.timid", &logits, 0..DECADES);
+    let decades = graph.multiply("visitor.decade.logits", &decades, &steepness);
+    let apparent = softmax(graph, "visitor.decade", &decades);
+    let codes = graph.channels("visitor.code.logits", &logits, DECADES..DECADES + CODES);
+    let code = softmax(graph, "visitor.code", &codes);
     let along = [("axis", Attribute::Int(1))];
     let condition = graph.node("Concat", &[age, &apparent, &code], "condition", &along);
     let way = graph.node("Sub", &[age, &apparent], "way", &[]);

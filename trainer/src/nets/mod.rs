@@ -18,4 +18,4 @@ pub use generator::{
     AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,
 };
 pub use layers::{Conv, INSTANCE_NORM_EPSILON, Padding, Precision, TransposedConv, instance_norm};
-pub use visitor::{Block, CODES, Impression, Unit, Visitor, halved};
+pub use visitor::{Block, CODES, Impression, STEEPNESS, Unit, Visitor, halved};

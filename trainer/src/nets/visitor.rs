@@ -12,6 +12,8 @@ pub const CODES: i64 = 2;
 /// Channels after the first layer.
 pub const WIDTH: i64 = 24;
 const BLOCKS: i64 = 3;
+/// Logits of the decade are this much steeper for the generator: learned against perturbations, they are timid.
+pub const STEEPNESS: f64 = 2.0;
 const MOMENTUM: f64 = 0.1;
 const EPSILON: f64 = 1e-5;
 
@@ -160,7 +162,7 @@ impl Visitor {
     pub fn of(&self, faces: &Tensor) -> (Tensor, Tensor) {
         tch::no_grad(|| {
             let Impression { decade, code } = self.forward(faces, false);
-            (decade.softmax(1, Kind::Float), code.softmax(1, Kind::Float))
+            ((decade * STEEPNESS).softmax(1, Kind::Float), code.softmax(1, Kind::Float))
         })
     }
 }

@@ -58,14 +58,14 @@ pub fn cheeks(mean: &Landmarks, side: i64) -> Tensor {
 pub fn brows(mean: &Landmarks, side: i64) -> Tensor {
     let unit = side as f64 / 128.0;
     let lines = [&mean.0[17..22], &mean.0[22..27]];
-    let drawn = lines.map(|line| dilate(&polygon(&band(line), side), scaled(5, unit)));
+    let drawn = lines.map(|line| dilate(&polygon(&band(line), side), scaled(3, unit)));
     soften(&drawn[0].maximum(&drawn[1]), 1.5 * unit)
 }
 
 /// Where beards grow `[1, 1, S, S]` in 0..1, without the mouth and within the face.
 pub fn beard_skin(mean: &Landmarks, side: i64) -> Tensor {
     let unit = side as f64 / 128.0;
-    let mouth = soften(&dilate(&polygon(&mean.0[48..60], side), scaled(5, unit)), 1.5 * unit);
+    let mouth = soften(&dilate(&polygon(&mean.0[48..60], side), scaled(11, unit)), 2.0 * unit);
     let inside = soften(&erode(&polygon(&outline(mean, 0.93, 0.97), side), scaled(3, unit)), 2.0 * unit);
     beard(mean, side) * inside * (1.0 - mouth)
 }

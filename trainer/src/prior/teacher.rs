@@ -21,9 +21,10 @@ pub enum PriorError {
 }
 
 /// How grey brows and beards are, a decade.
-const GREY: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.12, 0.35, 0.65];
-/// How much lighter grey hair is, of −1..1.
-const LIGHTER: f64 = 0.55;
+const GREY: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.1, 0.3, 0.6];
+/// How much lighter grey hair is, of −1..1, and how much of its own colour it loses.
+const LIGHTER: f64 = 0.36;
+const PALER: f64 = 0.6;
 /// What is not skin keeps this share of the change.
 const KEPT: f64 = 0.1;
 
@@ -32,13 +33,16 @@ const KEPT: f64 = 0.1;
 pub struct Teacher {
     /// `[1, 1, S, S]`: cheeks and nose, whose colour is the skin's.
     cheeks: Tensor,
-    /// `[1, 1, S, S]`: where brows and beards grow.
-    hair: Tensor,
+    /// `[1, 1, S, S]`: where brows grow.
+    brows: Tensor,
+    /// `[1, 1, S, S]`: where beards grow.
+    beard: Tensor,
 }
 
 impl Teacher {
     pub fn new(side: i64) -> Self {
-        Self { cheeks: masks::cheeks(&MEAN, side), hair: masks::brows(&MEAN, side).maximum(&masks::beard_skin(&MEAN, side)) }
+        let (brows, beard) = (masks::brows(&MEAN, side), masks::beard_skin(&MEAN, side));
+        Self { cheeks: masks::cheeks(&MEAN, side), brows, beard }
     }
 
     /// Faces `[N, 3, S, S]` in −1..1 as they would look in the decades `target` `[N, 6]`, `[N, 3, S, S]`.
@@ -53,9 +57,10 @@ impl Teacher {
             edit.detail *= &shown;
             let curve = Tensor::from_slice(&GREY).view([-1, 1]).to_device(device);
             let amount = (target - &apparent).matmul(&curve).relu().view([-1, 1, 1, 1]);
-            let grey = skin.darker * self.hair.to_device(device) * amount;
+            let bearded = code.narrow(1, 0, 1).view([-1, 1, 1, 1]) * self.beard.to_device(device);
+            let grey = skin.darker * self.brows.to_device(device).maximum(&bearded) * amount;
             let brightness = luma(faces);
-            edit.change += (brightness - faces) * &grey + &grey * LIGHTER;
+            edit.change += (brightness - faces) * &grey * PALER + &grey * LIGHTER;
             edit.apply(faces).clamp(-1.0, 1.0)
         })
     }

@@ -21,11 +21,17 @@ pub struct Ager {
     age: Arc<Tensor>,
 }
 
-/// What to add to a face.
+/// What to do to a face, as [`Kind::Edit`] defines it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
-    /// `[3, S, S]`, planar RGB in units of the crop's values (2 is the whole range); the generator's mask is in it already.
-    pub delta: Vec<f32>,
+    /// `[3, S, S]`, planar RGB to be added, in units of the crop's values (2 is the whole range).
+    pub change: Vec<f32>,
+    /// `[S, S]`: how much more of the finest detail.
+    pub detail: Vec<f32>,
+    /// `[S, S]`: brightness without the finest detail, in −1..1.
+    pub smooth: Vec<f32>,
+    /// `[2, S/8, S/8]`: x and y of the displacement, in crop sides.
+    pub flow: Vec<f32>,
 }
 
 /// One middle layer's output.
@@ -105,34 +111,69 @@ impl Ager {
         fill(&mut self.age, condition.weights())?;
         let inputs = tvec![TValue::from_const(self.face.clone()), TValue::from_const(self.age.clone())];
         let outputs = self.state.run(inputs).map_err(run_error)?;
-        let delta = match self.kind {
-            Kind::Rgb => values(&outputs[0])?.iter().zip(crop).map(|(aged, face)| aged - face).collect::<Vec<_>>(),
-            Kind::Edit => {
-                let mask = values(&outputs[1])?.iter().cycle();
-                values(&outputs[0])?.iter().zip(mask).map(|(delta, mask)| delta * mask).collect()
+        let edit = match self.kind {
+            Kind::Rgb => {
+                let aged = values(&outputs[0])?.iter();
+                Edit { change: aged.zip(crop).map(|(aged, face)| aged - face).collect(), ..Edit::none(self.size) }
             }
+            Kind::Edit => Edit {
+                change: values(&outputs[0])?.to_vec(),
+                detail: values(&outputs[1])?.to_vec(),
+                smooth: values(&outputs[2])?.to_vec(),
+                flow: values(&outputs[3])?.to_vec(),
+            },
         };
-        if !delta.iter().all(|value| value.is_finite()) {
+        if !edit.is_finite() {
             return Err(AgerError::Output);
         }
         let skipped = contract(self.kind, self.size).len();
         let features = self.features.iter().zip(&outputs[skipped..]);
         let features = features.map(|(name, value)| feature(name, value)).collect::<Result<_, _>>()?;
-        Ok((Edit { delta }, features))
+        Ok((edit, features))
     }
 }
+
+impl Edit {
+    /// The edit of side `size` that changes nothing.
+    pub fn none(size: usize) -> Self {
+        let (plane, cells) = (size * size, size / FLOW_CELL);
+        Self {
+            change: vec![0.0; 3 * plane],
+            detail: vec![0.0; plane],
+            smooth: vec![0.0; plane],
+            flow: vec![0.0; 2 * cells * cells],
+        }
+    }
+
+    fn is_finite(&self) -> bool {
+        let planes = [&self.change, &self.detail, &self.smooth, &self.flow];
+        planes.into_iter().flatten().all(|value| value.is_finite())
+    }
+}
+
+/// Pixels of the crop a cell of the flow, in each direction.
+const FLOW_CELL: usize = 8;
 
 /// Names and shapes of the outputs that come before the features.
 fn contract(kind: Kind, size: usize) -> Vec<(&'static str, [usize; 4])> {
     match kind {
         Kind::Rgb => vec![("aged", [1, 3, size, size])],
-        Kind::Edit => vec![("delta", [1, 3, size, size]), ("mask", [1, 1, size, size])],
+        Kind::Edit => vec![
+            ("change", [1, 3, size, size]),
+            ("detail", [1, 1, size, size]),
+            ("smooth", [1, 1, size, size]),
+            ("flow", [1, 2, size / FLOW_CELL, size / FLOW_CELL]),
+        ],
     }
 }
 
 fn plan(bundle: &Bundle, features: &[String]) -> Result<TypedSimpleState, AgerError> {
     let Manifest { kind, size, .. } = bundle.manifest;
     let size = size as usize;
+    if kind == Kind::Edit && !size.is_multiple_of(FLOW_CELL) {
+        let expected = format!("a multiple of {FLOW_CELL} pixels, for an edit");
+        return Err(AgerError::Contract { side: "crop sides", found: format!("{size} pixels"), expected });
+    }
     let load = |error: TractError| AgerError::Load(format!("{error:#}"));
     let mut model = tract_onnx::onnx().model_for_read(&mut Cursor::new(&bundle.generator)).map_err(load)?;
     for node in model.nodes() {
@@ -222,14 +263,24 @@ mod tests {
     }
 
     #[test]
-    fn both_kinds_of_generator_give_the_same_edit() {
+    fn both_kinds_of_generator_give_the_known_edit() {
         for kind in [Kind::Rgb, Kind::Edit] {
             let mut ager = Ager::new(&testing::bundle(kind)).unwrap();
             for decade in Decade::ALL {
                 let condition = Condition::one_hot(decade);
-                let edit = ager.age(&crop(), &condition).unwrap();
-                for (found, expected) in edit.delta.iter().zip(&testing::expected(&crop(), &condition).delta) {
-                    assert!((found - expected).abs() < 1e-5, "{kind:?} {decade}");
+                let found = ager.age(&crop(), &condition).unwrap();
+                let expected = testing::expected(kind, &crop(), &condition);
+                let planes = [
+                    (found.change, expected.change),
+                    (found.detail, expected.detail),
+                    (found.smooth, expected.smooth),
+                    (found.flow, expected.flow),
+                ];
+                for (found, expected) in planes {
+                    assert_eq!(found.len(), expected.len());
+                    for (found, expected) in found.iter().zip(&expected) {
+                        assert!((found - expected).abs() < 1e-5, "{kind:?} {decade}");
+                    }
                 }
             }
         }
@@ -268,6 +319,7 @@ mod tests {
         assert!(matches!(refused(|b| b.manifest.kind = Kind::Rgb), AgerError::Contract { side: "outputs", .. }));
         assert!(matches!(refused(|b| b.manifest.features.clear()), AgerError::Contract { side: "outputs", .. }));
         assert!(matches!(refused(|b| b.manifest.size = 64), AgerError::Contract { side: "inputs", .. }));
+        assert!(matches!(refused(|b| b.manifest.size = 36), AgerError::Contract { side: "crop sides", .. }));
         assert!(matches!(refused(|b| b.generator = b"no graph".as_slice().into()), AgerError::Load(_)));
         assert!(matches!(
             refused(|b| b.generator = b"".as_slice().into()),

@@ -1,8 +1,11 @@
-//! Where a face may be changed. Landmarks come in; a soft mask over the crop goes out: 1 on the face, 0 on background,
-//! clothes and ears, 0 at the crop's border.
+//! Where a face may be changed: 1 on the face, 0 on background, clothes and ears, 0 at the crop's border, soft between.
+//! In the registered crop every face has the outline of the mean shape, so that one picture of it, drawn once, serves all.
 
+use shared::registration::MEAN;
 use shared::{Landmarks, Point};
 
+/// The outline is soft, so that a coarse picture of it is enough.
+const SIDE: usize = 64;
 /// Width of the soft edge inside the jaw line, in eye distances.
 const FEATHER: f32 = 0.22;
 /// Width of the soft edge along the crop's border, in crop sides.
@@ -15,20 +18,49 @@ const JAW: usize = 17;
 /// The outline: the jaw line and the arch from its right end to its left one.
 const OUTLINE: usize = JAW + ARCH;
 
-/// Fills `mask` (`[side, side]`, row by row) with values in 0..1. `landmarks` are in crop units (0..1 across the crop).
-/// Landmarks that are not finite, or a mask that is not square, leave no face: all 0.
-pub fn draw(landmarks: &Landmarks, side: usize, mask: &mut [f32]) {
-    mask.fill(0.0);
-    let feather = FEATHER * landmarks.eye_distance();
-    if !landmarks.is_finite() || mask.len() != side * side || feather < f32::MIN_POSITIVE {
-        return;
+/// The soft mask of the mean shape.
+#[derive(Clone, Debug)]
+pub struct Mask {
+    /// `[SIDE, SIDE]`, row by row: the face within its outline, without the soft edge along the crop's border.
+    face: Vec<f32>,
+}
+
+impl Mask {
+    pub fn new() -> Self {
+        let feather = FEATHER * MEAN.eye_distance();
+        let outline = outline(&MEAN);
+        let centre = |n: usize| (n as f32 + 0.5) / SIDE as f32;
+        let face = (0..SIDE * SIDE).map(|i| {
+            let p = Point::new(centre(i % SIDE), centre(i / SIDE));
+            smooth(depth(&outline, p) / feather)
+        });
+        Self { face: face.collect() }
     }
-    let outline = outline(landmarks);
-    let step = 1.0 / side as f32;
-    for (i, value) in mask.iter_mut().enumerate() {
-        let p = Point::new((i % side) as f32 + 0.5, (i / side) as f32 + 0.5) * step;
+
+    /// The mask in 0..1 at a place of the crop, in crop units. All is 0 that lies within `margin` of the crop's border.
+    pub fn at(&self, p: Point, margin: f32) -> f32 {
         let to_border = p.x.min(1.0 - p.x).min(p.y).min(1.0 - p.y);
-        *value = smooth(depth(&outline, p) / feather) * smooth(to_border / BORDER);
+        let border = smooth((to_border - margin) / BORDER);
+        if border > 0.0 { border * self.face(p) } else { 0.0 }
+    }
+
+    /// Bilinear between the centres of the picture's pixels.
+    fn face(&self, p: Point) -> f32 {
+        let last = (SIDE - 1) as f32;
+        let place = |x: f32| (x * SIDE as f32 - 0.5).clamp(0.0, last);
+        let (x, y) = (place(p.x), place(p.y));
+        let (left, top) = ((x as usize).min(SIDE - 2), (y as usize).min(SIDE - 2));
+        let (fx, fy) = (x - left as f32, y - top as f32);
+        let at = |x: usize, y: usize| self.face[y * SIDE + x];
+        let upper = at(left, top) * (1.0 - fx) + at(left + 1, top) * fx;
+        let lower = at(left, top + 1) * (1.0 - fx) + at(left + 1, top + 1) * fx;
+        upper * (1.0 - fy) + lower * fy
+    }
+}
+
+impl Default for Mask {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -77,57 +109,40 @@ fn smooth(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
     use proptest::prelude::*;
-
-    const SIDE: usize = 64;
-
-    fn drawn(landmarks: &Landmarks) -> Vec<f32> {
-        let mut mask = vec![9.0; SIDE * SIDE];
-        draw(landmarks, SIDE, &mut mask);
-        mask
-    }
-
-    fn at(mask: &[f32], p: Point) -> f32 {
-        mask[(p.y * SIDE as f32) as usize * SIDE + (p.x * SIDE as f32) as usize]
-    }
 
     #[test]
     fn the_face_is_inside_and_the_background_outside() {
-        let face = testing::landmarks();
-        let mask = drawn(&face);
-        let five = face.five();
+        let mask = Mask::new();
+        let five = MEAN.five();
         for p in [five.left_eye, five.right_eye, five.nose, Point::mean(&[five.mouth_left, five.mouth_right])] {
-            assert!(at(&mask, p) > 0.99, "{p:?}");
+            assert!(mask.at(p, 0.0) > 0.99, "{p:?}");
         }
         for p in [Point::new(0.02, 0.5), Point::new(0.98, 0.95), Point::new(0.1, 0.9), Point::new(0.5, 0.005)] {
-            assert!(at(&mask, p) < 0.05, "{p:?}");
+            assert!(mask.at(p, 0.0) < 0.05, "{p:?}");
         }
-    }
-
-    #[test]
-    fn what_is_no_face_has_no_mask() {
-        let mut broken = testing::landmarks();
-        broken.0[3].x = f32::NAN;
-        assert!(drawn(&broken).iter().all(|&v| v == 0.0));
-        assert!(drawn(&Landmarks([Point::new(0.5, 0.5); 68])).iter().all(|&v| v == 0.0));
+        assert!(mask.at(Point::new(0.5, 0.12), 0.0) > 0.9, "the forehead belongs to the face");
     }
 
     proptest! {
         #[test]
-        fn any_points_give_values_from_zero_to_one_without_jumps(
-            wobble in proptest::collection::vec((-0.3f32..0.3, -0.3f32..0.3), 68),
-        ) {
-            let mut face = testing::landmarks();
-            for (p, (x, y)) in face.0.iter_mut().zip(wobble) {
-                *p = *p + Point::new(x, y);
+        fn nothing_of_the_border_is_changed(along in 0.0f32..=1.0, out in 0.0f32..3.0, margin in 0.0f32..0.1) {
+            let mask = Mask::new();
+            let out = margin - out;
+            for p in [Point::new(along, out), Point::new(out, along), Point::new(along, 1.0 - out), Point::new(1.0 - out, along)] {
+                prop_assert!(mask.at(p, margin) < 1e-6, "{p:?}");
             }
-            let mask = drawn(&face);
-            prop_assert!(mask.iter().all(|v| (0.0..=1.0).contains(v)));
+        }
+
+        #[test]
+        fn values_run_from_zero_to_one_without_jumps(x in 0.0f32..1.0, y in 0.0f32..1.0) {
+            let (mask, step) = (Mask::new(), 1e-3);
+            let value = mask.at(Point::new(x, y), 0.0);
+            prop_assert!((0.0..=1.0).contains(&value));
             // The steepest slope of `smooth` is 1.5 over the feather, and the border's adds to it.
-            let steepest = (1.5 / (FEATHER * face.eye_distance()) + 1.5 / BORDER) / SIDE as f32;
-            for row in mask.chunks(SIDE) {
-                prop_assert!(row.windows(2).all(|pair| (pair[0] - pair[1]).abs() <= steepest + 1e-4));
+            let steepest = 1.5 / (FEATHER * MEAN.eye_distance()) + 1.5 / BORDER;
+            for p in [Point::new(x + step, y), Point::new(x, y + step)] {
+                prop_assert!((mask.at(p, 0.0) - value).abs() <= steepest * step + 1e-4);
             }
         }
     }

@@ -7,7 +7,7 @@ use image::RgbImage;
 use shared::crop::{CropError, Picture, cut};
 use shared::geometry::FitError;
 use shared::pixel::{self, SizeMismatch};
-use shared::{Condition, Landmarks, Similarity};
+use shared::{Alignment, Condition, Landmarks};
 
 /// A generator with the buffers of one face.
 pub struct Mirror {
@@ -38,10 +38,9 @@ impl Mirror {
         Self { ager, composer: Composer::default(), square: vec![0; values], crop: vec![0.0; values] }
     }
 
-    /// Cuts the crop of the face with `landmarks` (the picture's pixels), to be aged next. Gives its alignment: the
-    /// picture's pixels → crop units.
-    pub fn look(&mut self, picture: &RgbImage, landmarks: &Landmarks) -> Result<Similarity, MirrorError> {
-        let alignment = shared::align(&landmarks.five())?;
+    /// Cuts the crop of the face with `landmarks` (the picture's pixels), to be aged next. Gives its alignment.
+    pub fn look(&mut self, picture: &RgbImage, landmarks: &Landmarks) -> Result<Alignment, MirrorError> {
+        let alignment = Alignment::of(landmarks)?;
         let picture = Picture::new(picture, picture.width() as usize, picture.height() as usize)?;
         cut(&picture, &shared::Alignment::of(landmarks)?, self.ager.size(), &mut self.square)?;
         pixel::to_planar(&self.square, &mut self.crop)?;
@@ -53,15 +52,9 @@ impl Mirror {
         Ok(self.ager.age(&self.crop, condition)?)
     }
 
-    /// Lays an edit onto a picture; alignment and landmarks are in that picture's pixels.
-    pub fn compose(
-        &mut self,
-        picture: &mut RgbImage,
-        alignment: &Similarity,
-        landmarks: &Landmarks,
-        edit: &Edit,
-    ) -> Result<(), MirrorError> {
-        Ok(self.composer.apply(picture, alignment, landmarks, edit)?)
+    /// Lays an edit onto a picture; the alignment is that of the face in that picture's pixels.
+    pub fn compose(&mut self, picture: &mut RgbImage, alignment: &Alignment, edit: &Edit) -> Result<(), MirrorError> {
+        Ok(self.composer.apply(picture, alignment, edit)?)
     }
 }
 
@@ -70,7 +63,7 @@ mod tests {
     use super::*;
     use crate::testing;
     use shared::manifest::Kind;
-    use shared::{Decade, Point};
+    use shared::{Decade, Point, Similarity};
 
     fn mirror() -> Mirror {
         Mirror::new(Ager::new(&testing::bundle(Kind::Edit)).unwrap())
@@ -89,7 +82,7 @@ mod tests {
             let mut mirror = mirror();
             let alignment = mirror.look(&picture, &landmarks).unwrap();
             let edit = mirror.age(&sixties).unwrap();
-            mirror.compose(&mut picture, &alignment, &landmarks, &edit).unwrap();
+            mirror.compose(&mut picture, &alignment, &edit).unwrap();
             picture
         };
         let turned = aged(image::imageops::rotate90(&upright), landmarks.map(&quarter));

@@ -7,7 +7,7 @@ use crate::portrait::Framing;
 use crate::timing::timed;
 use image::RgbImage;
 use serde::Serialize;
-use shared::{Condition, Decade};
+use shared::{Alignment, Condition, Decade};
 
 /// A face through the decades.
 #[derive(Clone, Debug)]
@@ -56,18 +56,16 @@ pub fn age(finder: &mut FaceFinder, mirror: &mut Mirror, photo: &RgbImage) -> Re
 
     let (alignment, milliseconds) = timed(|| mirror.look(photo, &face.landmarks));
     cost.crop = milliseconds;
-    let to_photo = alignment?.inverse().ok_or(MirrorError::Align(shared::geometry::FitError::Degenerate))?;
-    let framing = Framing::around(&to_photo, photo.width(), photo.height());
+    let framing = Framing::around(alignment?.to_upright_picture(), photo.width(), photo.height());
     let source = framing.cut(photo);
-    let landmarks = face.landmarks.map(&framing.to_portrait());
-    let alignment = shared::align(&landmarks.five()).map_err(MirrorError::Align)?;
+    let alignment = Alignment::of(&face.landmarks.map(&framing.to_portrait())).map_err(MirrorError::Align)?;
 
     let mut decades = std::array::from_fn(|_| source.clone());
     for (decade, portrait) in Decade::ALL.into_iter().zip(&mut decades) {
         let (edit, milliseconds) = timed(|| mirror.age(&Condition::one_hot(decade)));
         cost.age[decade.index()] = milliseconds;
         let edit = edit?;
-        let (composed, milliseconds) = timed(|| mirror.compose(portrait, &alignment, &landmarks, &edit));
+        let (composed, milliseconds) = timed(|| mirror.compose(portrait, &alignment, &edit));
         cost.compose[decade.index()] = milliseconds;
         composed?;
     }

@@ -33,15 +33,38 @@ pub fn landmarks() -> Landmarks {
     }))
 }
 
-/// What the tiny generators answer: a darker crop, and a shift that grows with the decade.
-pub fn expected(crop: &[f32], condition: &Condition) -> Edit {
-    let shift: f32 = condition.weights().iter().zip(SHIFTS).map(|(weight, shift)| weight * shift).sum();
-    Edit { delta: crop.iter().map(|value| (value * GAIN + shift) * MASK).collect() }
+/// An edit that is the same all over: so much to add, so much more detail about a middle grey.
+pub fn edit(side: usize, change: f32, detail: f32) -> Edit {
+    let mut edit = Edit::none(side);
+    edit.change.fill(change);
+    edit.detail.fill(detail);
+    edit
 }
 
-const GAIN: f32 = -0.25;
-const MASK: f32 = 0.5;
-const SHIFTS: [f32; decade::COUNT] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.3];
+/// What the tiny generators answer: a darker crop and a shift that grows with the decade; an `edit` also has more detail
+/// about the crop's own luma, and moves everything the same way.
+pub fn expected(kind: Kind, crop: &[f32], condition: &Condition) -> Edit {
+    let shift: f32 = condition.weights().iter().zip(SHIFTS).map(|(weight, shift)| weight * shift).sum();
+    let mut edit = Edit::none(SIDE);
+    edit.change = crop.iter().map(|value| value * GAIN + shift).collect();
+    if kind == Kind::Edit {
+        edit.detail.fill(DETAIL);
+        let plane = SIDE * SIDE;
+        edit.smooth =
+            (0..plane).map(|i| (0..3).map(|channel| LUMA[channel] * crop[channel * plane + i]).sum()).collect();
+        let (x, y) = edit.flow.split_at_mut(edit.flow.len() / 2);
+        x.fill(FLOW[0]);
+        y.fill(FLOW[1]);
+    }
+    edit
+}
+
+const GAIN: f32 = -0.125;
+const DETAIL: f32 = 0.5;
+const FLOW: [f32; 2] = [0.02, -0.01];
+/// ITU-R BT.601.
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+const SHIFTS: [f32; decade::COUNT] = [0.0, 0.025, 0.05, 0.075, 0.1, 0.15];
 
 /// A bundle around a tiny generator; its one feature is `shift`, `[1, 3, 1, 1]`.
 pub fn bundle(kind: Kind) -> Bundle {
@@ -112,13 +135,26 @@ fn generator(kind: Kind, gain: f32) -> Vec<u8> {
     ];
     let mut outputs = match kind {
         Kind::Edit => {
-            nodes.push(node("Identity", &["drawn"], "delta"));
-            nodes.push(node("Conv", &["face", "no_weights", "mask_value"], "mask"));
-            vec![value("delta", &[1, 3, SIDE, SIDE]), value("mask", &[1, 1, SIDE, SIDE])]
+            nodes.push(node("Identity", &["drawn"], "change"));
+            nodes.push(node("Conv", &["face", "no_weights", "more"], "detail"));
+            nodes.push(node("Conv", &["face", "luma_weights"], "smooth"));
+            let mut flow = node("Conv", &["face", "no_cells", "way"], "flow");
+            flow.attribute.push(pb::AttributeProto {
+                name: "strides".into(),
+                r#type: pb::attribute_proto::AttributeType::Ints as i32,
+                ints: vec![8, 8],
+                ..Default::default()
+            });
+            nodes.push(flow);
+            vec![
+                value("change", &[1, 3, SIDE, SIDE]),
+                value("detail", &[1, 1, SIDE, SIDE]),
+                value("smooth", &[1, 1, SIDE, SIDE]),
+                value("flow", &[1, 2, SIDE / 8, SIDE / 8]),
+            ]
         }
         Kind::Rgb => {
-            nodes.push(node("Mul", &["drawn", "half"], "masked"));
-            nodes.push(node("Add", &["face", "masked"], "aged"));
+            nodes.push(node("Add", &["face", "drawn"], "aged"));
             vec![value("aged", &[1, 3, SIDE, SIDE])]
         }
     };
@@ -136,9 +172,11 @@ fn generator(kind: Kind, gain: f32) -> Vec<u8> {
             },
             tensor("table", &[3, decade::COUNT, 1, 1], table),
             tensor("gain", &[1], vec![gain]),
-            tensor("half", &[1], vec![MASK]),
             tensor("no_weights", &[1, 3, 1, 1], vec![0.0; 3]),
-            tensor("mask_value", &[1], vec![MASK]),
+            tensor("more", &[1], vec![DETAIL]),
+            tensor("luma_weights", &[1, 3, 1, 1], LUMA.to_vec()),
+            tensor("no_cells", &[2, 3, 8, 8], vec![0.0; 2 * 3 * 8 * 8]),
+            tensor("way", &[2], FLOW.to_vec()),
         ],
         input: vec![value("face", &[1, 3, SIDE, SIDE]), value("age", &[1, decade::COUNT])],
         output: outputs,

@@ -61,7 +61,7 @@ fn compose(mirror: &mut Mirror, picture: &mut RgbImage, face: &Face, age: f32) -
     let condition = Condition::at_age(age).unwrap_or(Condition::one_hot(Decade::Tens));
     let alignment = mirror.look(picture, &face.landmarks)?;
     let edit = mirror.age(&condition)?;
-    mirror.compose(picture, &alignment, &face.landmarks, &edit)
+    mirror.compose(picture, &alignment, &edit)
 }
 
 /// The age in years that a face is shown at: from the youngest decade to the oldest and back, resting at both.

@@ -171,7 +171,7 @@ fn measure(mut mirror: Mirror, jpeg: &[u8], rounds: usize) -> Result<Vec<[f64; S
         let condition = Condition::one_hot(decade);
         let (edit, age) = timed(|| mirror.age(&condition));
         let (alignment, edit) = (alignment?, edit?);
-        let (composed, compose) = timed(|| mirror.compose(&mut picture, &alignment, &landmarks, &edit));
+        let (composed, compose) = timed(|| mirror.compose(&mut picture, &alignment, &edit));
         composed?;
         let ((), draw) = timed(|| scene.draw(&mut screen, &picture, Some(decade.middle())));
         Ok([decode, find, follow, crop, age, compose, draw, decode + follow + crop + age + compose + draw])

@@ -16,7 +16,7 @@ use std::path::Path;
 pub struct Looked {
     /// `side · side · 3` bytes, interleaved RGB.
     pub crop: Vec<u8>,
-    /// In crop units.
+    /// In units of the upright crop, which the alignment's field has not been at.
     pub landmarks: Landmarks,
     pub sharpness: f32,
     pub hash: FileHash,
@@ -60,7 +60,13 @@ pub fn look(path: &Path, side: usize, limits: &Limits, find: &mut impl Find) -> 
     }
     let print = Print::of(&judged, SHARPNESS_SIDE);
     let crop = if side == SHARPNESS_SIDE { judged } else { crop_of(side)? };
-    Ok(Looked { crop, landmarks: face.landmarks.map(alignment.similarity()), sharpness, hash: file_hash(&bytes), print })
+    Ok(Looked {
+        crop,
+        landmarks: face.landmarks.map(alignment.similarity()),
+        sharpness,
+        hash: file_hash(&bytes),
+        print,
+    })
 }
 
 /// A second face is in the way when it is larger than this share of the first.

@@ -5,6 +5,7 @@ use crate::data::cache::{Cache, CacheError};
 use crate::export::faces;
 use edge::face::{FaceError, FaceFinder};
 use edge::photo::{self, PhotoError};
+use shared::Alignment;
 use shared::crop::{CropError, Picture, cut};
 use shared::geometry::FitError;
 use std::path::{Path, PathBuf};
@@ -60,8 +61,8 @@ pub fn from_photo(path: &Path, size: usize, finder: &mut FaceFinder) -> Result<V
     let photo = photo::read(path)?;
     let faces = finder.find(&photo)?;
     let face = faces.first().ok_or_else(|| SubjectError::NoFace(path.to_owned()))?;
-    let alignment = shared::Alignment::of(&face.landmarks)
-        .map_err(|reason| SubjectError::Alignment { photo: path.to_owned(), reason })?;
+    let alignment =
+        Alignment::of(&face.landmarks).map_err(|reason| SubjectError::Alignment { photo: path.to_owned(), reason })?;
     let failed = |reason| SubjectError::Crop { photo: path.to_owned(), reason };
     let picture = Picture::new(photo.as_raw(), photo.width() as usize, photo.height() as usize).map_err(failed)?;
     let mut crop = vec![0; size * size * 3];

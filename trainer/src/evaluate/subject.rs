@@ -65,7 +65,7 @@ impl Device {
         let crop = |picture: &RgbImage| chip::square(picture, &alignment, SIDE).map_err(super::JudgeError::from);
         let source_crop = crop(&aged.source)?;
         let source = self.see(judges, &aged.source, &face, &source_crop)?;
-        let ruler = Ruler::new(&aged.source, &landmarks, &alignment, source_crop);
+        let ruler = Ruler::new(&aged.source, &landmarks, source_crop)?;
         let (mut seen, mut kept) = (Vec::new(), Vec::new());
         for portrait in &aged.decades {
             let crop = crop(portrait)?;

@@ -3,7 +3,7 @@
 
 use super::edit;
 use super::onnx::{GraphBuilder, GraphError};
-use super::operators::Walk;
+use super::operators::{Walk, values};
 use crate::nets::{
     AGE_MAPS, CONDITION, Conv, DRAWN, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage, TransposedConv,
 };
@@ -108,7 +108,7 @@ impl Writer {
             let entries = if self.config.head == Head::Edit { CONDITION } else { decade::COUNT as i64 };
             return self.graph.reshape(&planes, &self.condition, &[1, entries, 1, 1]);
         };
-        let table = self.graph.constant(&format!("{name}.maps.table"), maps);
+        let table = self.graph.weight(&format!("{name}.maps.table"), &maps.size(), &values(maps), 0);
         let row = self.graph.node("MatMul", &[&self.condition, &table], &format!("{name}.maps.row"), &[]);
         let side = self.config.features() / 4;
         self.graph.reshape(&planes, &row, &[1, AGE_MAPS, side, side])

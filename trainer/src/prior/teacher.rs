@@ -22,8 +22,8 @@ pub enum PriorError {
 
 /// How grey brows and beards are, a decade.
 const GREY: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.1, 0.3, 0.6];
-/// How much lighter grey hair is, of −1..1, and how much of its own colour it loses.
-const LIGHTER: f64 = 0.36;
+/// How much lighter grey hair is, as a share of the skin's brightness, and how much of its own colour it loses.
+const LIGHTER: f64 = 0.3;
 const PALER: f64 = 0.6;
 /// What is not skin keeps this share of the change.
 const KEPT: f64 = 0.1;
@@ -58,9 +58,10 @@ impl Teacher {
             let curve = Tensor::from_slice(&GREY).view([-1, 1]).to_device(device);
             let amount = (target - &apparent).matmul(&curve).relu().view([-1, 1, 1, 1]);
             let bearded = code.narrow(1, 0, 1).view([-1, 1, 1, 1]) * self.beard.to_device(device);
-            let grey = skin.darker * self.brows.to_device(device).maximum(&bearded) * amount;
+            let grown = dark(&skin.darker, 0.2) * self.brows.to_device(device);
+            let grey = grown.maximum(&(dark(&skin.darker, 0.35) * bearded)) * amount;
             let brightness = luma(faces);
-            edit.change += (brightness - faces) * &grey * PALER + &grey * LIGHTER;
+            edit.change += (brightness - faces) * &grey * PALER + &grey * (skin.tone + 1.0) * LIGHTER;
             edit.apply(faces).clamp(-1.0, 1.0)
         })
     }
@@ -75,12 +76,20 @@ impl Teacher {
         let light = (&brightness - &tone_brightness).square();
         let likeness = (-(light / 0.5) - colour / 0.06).exp();
         let darker = (&tone_brightness - &brightness) / (&tone_brightness + 1.05);
-        Skin { likeness, darker: ((darker - 0.2) / 0.3).clamp(0.0, 1.0) }
+        Skin { tone: tone_brightness, likeness, darker }
     }
 }
 
-/// How much each pixel is like this face's skin, and how much darker than it, both `[N, 1, S, S]` in 0..1.
 struct Skin {
+    /// Brightness of cheeks and nose, `[N, 1, 1, 1]` in −1..1.
+    tone: Tensor,
+    /// How much each pixel is like this face's skin, `[N, 1, S, S]` in 0..1.
     likeness: Tensor,
+    /// How much darker than the skin, as a share of its brightness, `[N, 1, S, S]`.
     darker: Tensor,
+}
+
+/// 0 up to a share of darkness, 1 from 0.3 more on.
+fn dark(darker: &Tensor, from: f64) -> Tensor {
+    ((darker - from) / 0.3).clamp(0.0, 1.0)
 }

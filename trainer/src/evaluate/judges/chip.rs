@@ -3,7 +3,7 @@
 use image::RgbImage;
 use shared::crop::{CropError, Picture, cut};
 use shared::geometry::FitError;
-use shared::{Landmarks, Point, Similarity};
+use shared::{Alignment, Landmarks, Point, Similarity};
 
 /// Where dlib's mean face has its eyes, before padding (README of the judges).
 const LEFT_EYE: Point = Point::new(0.2273, 0.2214);
@@ -45,7 +45,8 @@ pub fn box_alignment(landmarks: &Landmarks, margin: f32) -> Result<Similarity, F
 pub fn square(picture: &RgbImage, alignment: &Similarity, side: usize) -> Result<Vec<u8>, ChipError> {
     let picture = Picture::new(picture, picture.width() as usize, picture.height() as usize)?;
     let mut square = vec![0; side * side * 3];
-    cut(&picture, alignment, side, &mut square)?;
+    let upright = Alignment::upright(*alignment).map_err(|_| CropError::Alignment)?;
+    cut(&picture, &upright, side, &mut square)?;
     Ok(square)
 }
 

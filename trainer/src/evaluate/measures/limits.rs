@@ -4,10 +4,11 @@ use super::{Decades, each, mean};
 use crate::data::quality::grey;
 use crate::evaluate::judges::mobilenet::SIDE;
 use crate::evaluate::subject::Subject;
-use edge::mask;
+use edge::mask::Mask;
 use image::RgbImage;
 use serde::Serialize;
-use shared::{Landmarks, Point, Similarity};
+use shared::geometry::FitError;
+use shared::{Alignment, Landmarks, Point};
 
 /// What of a source a decade kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,19 +40,16 @@ pub struct Ruler<'a> {
 }
 
 impl<'a> Ruler<'a> {
-    /// `landmarks` are in the portrait's pixels, `alignment` takes these to crop units, `crop` is the aligned crop of `SIDE`².
-    pub fn new(source: &'a RgbImage, landmarks: &Landmarks, alignment: &Similarity, crop: Vec<u8>) -> Self {
-        let mut mask = vec![0.0; SIDE * SIDE];
-        mask::draw(&landmarks.map(alignment), SIDE, &mut mask);
-        let at = |p: Point| {
-            let q = alignment.apply(p) * SIDE as f32;
-            let inside = (0.0..SIDE as f32).contains(&q.x) && (0.0..SIDE as f32).contains(&q.y);
-            if inside { mask[q.y as usize * SIDE + q.x as usize] } else { 0.0 }
-        };
+    /// `landmarks` are in the portrait's pixels, `crop` is the upright crop of `SIDE`².
+    pub fn new(source: &'a RgbImage, landmarks: &Landmarks, crop: Vec<u8>) -> Result<Self, FitError> {
+        let alignment = Alignment::of(landmarks)?;
+        let face = Mask::new();
+        let at = |p: Point| face.at(alignment.to_crop(p), 0.0);
         let pixels = source.enumerate_pixels();
         let outside = pixels.map(|(x, y, _)| at(Point::new(x as f32 + 0.5, y as f32 + 0.5)) == 0.0).collect();
+        let mask = upright_mask(landmarks)?;
         let laplacian = laplacian(&crop, &mask);
-        Self { source, mask, outside, laplacian }
+        Ok(Self { source, mask, outside, laplacian })
     }
 
     /// `crop` is the aligned crop of `portrait`.
@@ -66,6 +64,15 @@ impl<'a> Ruler<'a> {
             outside: sum / f64::max(count, 1.0),
         }
     }
+}
+
+/// The face's soft mask `[SIDE, SIDE]` over its upright crop.
+pub fn upright_mask(landmarks: &Landmarks) -> Result<Vec<f32>, FitError> {
+    let alignment = Alignment::of(landmarks)?;
+    let face = Mask::new();
+    let centre = |n: usize| (n as f32 + 0.5) / SIDE as f32;
+    let place = |i: usize| alignment.to_upright_picture().apply(Point::new(centre(i % SIDE), centre(i / SIDE)));
+    Ok((0..SIDE * SIDE).map(|i| face.at(alignment.to_crop(place(i)), 0.0)).collect())
 }
 
 /// Mean square and mean magnitude of the Laplacian of a crop's grey levels, weighed by the mask.
@@ -128,7 +135,7 @@ mod tests {
                 _ => Point::new(60.0 + 3.0 * i as f32, 88.0),
             };
         }
-        let ruler = Ruler::new(&source, &Landmarks(points), &alignment, crop(&source));
+        let ruler = Ruler::new(&source, &Landmarks(points), crop(&source)).unwrap();
         let same = ruler.measure(&source, &crop(&source));
         assert_eq!(same, Kept { energy: 1.0, detail: 1.0, outside: 0.0 });
         let mut inside = source.clone();

@@ -105,7 +105,7 @@ pub fn face(
         source.add(now.iter().map(|&v| f32::from(v)));
         edit.add(old.iter().zip(&now).map(|(&old, &now)| f32::from(old) - f32::from(now)));
     }
-    let mask = mask(&landmarks)?;
+    let mask = super::limits::upright_mask(&landmarks)?;
     let [pixels, pixels_source, pixels_edit] = spreads.map(|spread| spread.inside(&mask));
     let wavering = |ages: &[[Option<f64>; AGE_JUDGES.len()]]| {
         core::array::from_fn(|judge| {
@@ -170,13 +170,6 @@ fn frame(photo: &RgbImage, moved: &Similarity, random: &mut ChaCha8Rng) -> Resul
         let colour = picture.sample(back.apply(Point::new(x as f32 + 0.5, y as f32 + 0.5)));
         Rgb(colour.map(|value| (value * light + noise()).round().clamp(0.0, 255.0) as u8))
     }))
-}
-
-fn mask(landmarks: &Landmarks) -> Result<Vec<f32>, EvaluateError> {
-    let alignment = shared::align(&landmarks.five())?;
-    let mut mask = vec![0.0; SIDE * SIDE];
-    edge::mask::draw(&landmarks.map(&alignment), SIDE, &mut mask);
-    Ok(mask)
 }
 
 /// Sums from which each value's standard deviation follows.

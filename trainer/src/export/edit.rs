@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, STEEPNESS, TEXTURE_REACH, Unit, Visitor,
-    WRINKLES, doubling,
+    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, STEEPNESS, TEXTURE_REACH,
+    Unit, Visitor, WRINKLES, YOUNGER, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -71,13 +71,28 @@ fn silu(graph: &mut GraphBuilder, name: &str, x: &str) -> String {
 
 /// The outputs `change`, `detail`, `smooth` and `flow` of [`EditHead::edit`]. `drawn` is what the last convolution drew, `middle`
 /// the features before the way up.
-pub fn outputs(graph: &mut GraphBuilder, head: &EditHead, size: i64, face: &str, told: &Told, drawn: &str, middle: &str) {
+pub fn outputs(
+    graph: &mut GraphBuilder,
+    head: &EditHead,
+    size: i64,
+    face: &str,
+    told: &Told,
+    drawn: &str,
+    middle: &str,
+) {
     let (half, coarse) = (size / 2, size / FLOW_SHARE);
     let prototypes = &head.prototypes;
 
     // Rows of the prototypes, mixed.
+    let one = graph.floats("one", &[1], &[1.0]);
+    let decades: Vec<f32> = (0..DECADES).map(|i| i as f32 * -YOUNGER as f32).collect();
+    let decades = graph.floats("younger.decades", &[DECADES, 1], &decades);
+    let younger = graph.node("MatMul", &[&told.way, &decades], "younger.signed", &[]);
+    let younger = graph.relu("younger", &younger);
+    let further = graph.add("further", &younger, &one);
+    let way = graph.multiply("way.further", &told.way, &further);
     let column = graph.reshape("code.column", &told.code, &[CODES, 1]);
-    let weights = graph.node("MatMul", &[&column, &told.way], "weights.rows", &[]);
+    let weights = graph.node("MatMul", &[&column, &way], "weights.rows", &[]);
     let weights = graph.reshape("weights", &weights, &[1, ROWS]);
     let mut mixed = |name: &str, weights: &str, rows: &Tensor, dims: [i64; 4]| {
         let table = graph.weight(&format!("{name}.table"), &rows.size(), &values(rows), 0);
@@ -120,10 +135,10 @@ pub fn outputs(graph: &mut GraphBuilder, head: &EditHead, size: i64, face: &str,
     graph.add("flow", &flow, &moved);
 
     // Masked, and twice as large.
-    let (low, high) = (graph.floats("gains.low", &[], &[GAINS.0 as f32]), graph.floats("gains.high", &[], &[GAINS.1 as f32]));
+    let (low, high) =
+        (graph.floats("gains.low", &[], &[GAINS.0 as f32]), graph.floats("gains.high", &[], &[GAINS.1 as f32]));
     let gains = graph.node("Clip", &[&gains, &low, &high], "gains.held", &[]);
     let factors = graph.node("Exp", &[&gains], "gains.factors", &[]);
-    let one = graph.floats("one", &[1], &[1.0]);
     let factors = graph.node("Sub", &[&factors, &one], "factors", &[]);
     let colour = graph.multiply("colour.masked", &colour, &mask);
     let factors = graph.multiply("factors.masked", &factors, &mask);

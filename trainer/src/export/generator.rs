@@ -5,7 +5,8 @@ use super::edit;
 use super::onnx::{GraphBuilder, GraphError};
 use super::operators::{Walk, values};
 use crate::nets::{
-    AGE_MAPS, CONDITION, Conv, DRAWN, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage, TransposedConv,
+    AGE_MAPS, CONDITION, Conv, DRAWN, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage,
+    TransposedConv,
 };
 use shared::decade;
 use shared::manifest::{Kind, Quantization};

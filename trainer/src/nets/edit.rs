@@ -29,6 +29,9 @@ pub const FLOW_REACH: f64 = 0.03;
 pub const GAINS: (f64, f64) = (-1.3, 1.2);
 /// Added to brightness (−1..1) to make it positive, so that texture can be a share of it.
 pub const BLACK: f64 = 1.2;
+/// How much further prototypes lead for each decade that a face is to become younger: averages tell little of what
+/// wrinkled skin was like (found by age judges).
+pub const YOUNGER: f64 = 0.2;
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -135,16 +138,19 @@ impl EditHead {
         let (colour, factors, soft) = (whole.narrow(1, 0, 3), whole.narrow(1, 3, 3), whole.narrow(1, 6, 1));
         let brightness = luma(faces);
         let bands = bands(&brightness);
-        let coarser = (factors.narrow(1, 1, 2) * bands.narrow(1, 1, 2)).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+        let coarser =
+            (factors.narrow(1, 1, 2) * bands.narrow(1, 1, 2)).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
         let smooth = &brightness - bands.narrow(1, 0, 1);
         let ground = &smooth - bands.narrow(1, 1, 1) + BLACK;
         Edit { change: colour + coarser + texture * soft * ground, detail: factors.narrow(1, 0, 1), smooth, flow, mask }
     }
 }
 
-/// `[N, ROWS]`: target minus apparent decade, shared out over the codes.
+/// `[N, ROWS]`: target minus apparent decade, further where it leads to younger years, shared out over the codes.
 fn weights(ages: Ages) -> Tensor {
     let way = ages.target - ages.apparent;
+    let decades = Tensor::arange(DECADES, (Kind::Float, way.device())).view([DECADES, 1]);
+    let way = &way * ((way.matmul(&decades) * -YOUNGER).relu() + 1.0);
     (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS])
 }
 
@@ -195,7 +201,9 @@ mod tests {
         let store = nn::VarStore::new(Device::Cpu);
         let head = EditHead::new(&store.root(), 32, 8, Precision::F32);
         tch::no_grad(|| {
-            for tensor in [&head.prototypes.colour, &head.prototypes.gains, &head.prototypes.wrinkles, &head.prototypes.flow] {
+            for tensor in
+                [&head.prototypes.colour, &head.prototypes.gains, &head.prototypes.wrinkles, &head.prototypes.flow]
+            {
                 let _ = tensor.shallow_clone().uniform_(-0.1, 0.1);
             }
         });
@@ -230,7 +238,8 @@ mod tests {
 
     #[test]
     fn flow_moves_content_against_itself() {
-        let face = Tensor::arange(32, (Kind::Float, Device::Cpu)).view([1, 1, 1, 32]).expand([1, 3, 32, 32], true) / 64.0;
+        let face =
+            Tensor::arange(32, (Kind::Float, Device::Cpu)).view([1, 1, 1, 32]).expand([1, 3, 32, 32], true) / 64.0;
         let zeros = |c: i64| Tensor::zeros([1, c, 32, 32], (Kind::Float, Device::Cpu));
         let flow = Tensor::full([1, 2, 4, 4], 2.0 / 32.0, (Kind::Float, Device::Cpu));
         let edit = Edit { change: zeros(3), detail: zeros(1), smooth: zeros(1), flow, mask: zeros(1) };

@@ -168,7 +168,9 @@ impl Generator {
     pub fn new(path: &Path, config: GeneratorConfig) -> Self {
         let w = config.width;
         let precision = config.precision;
-        let film = |path: Path, channels| (config.condition == ConditionMode::Film).then(|| Film::new(path, config.condition(), channels));
+        let film = |path: Path, channels| {
+            (config.condition == ConditionMode::Film).then(|| Film::new(path, config.condition(), channels))
+        };
         let conv = |name: &str, channels, kernel, stride, padding| {
             Conv::new(path / name, channels, kernel, stride, padding, precision)
         };

@@ -117,7 +117,9 @@ impl Visitor {
     /// All weights and statistics, in a fixed order.
     pub fn tensors(&self) -> Vec<Tensor> {
         let units = self.blocks.iter().flat_map(|block| [&block.first, &block.second, &block.past]);
-        let of = |unit: &Unit| [&unit.weight, &unit.scale, &unit.shift, &unit.mean, &unit.variance].map(Tensor::shallow_clone);
+        let of = |unit: &Unit| {
+            [&unit.weight, &unit.scale, &unit.shift, &unit.mean, &unit.variance].map(Tensor::shallow_clone)
+        };
         let own = [self.weight.shallow_clone(), self.bias.shallow_clone()];
         std::iter::once(&self.stem).chain(units).flat_map(of).chain(own).collect()
     }

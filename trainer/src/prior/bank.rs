@@ -120,7 +120,8 @@ fn shape(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
     let mut values = Vec::new();
     for gender in 0..2 {
         let shapes = medians(gender)?;
-        let mean: [Point; COUNT] = std::array::from_fn(|i| Point::mean(&shapes.iter().map(|s| s.0[i]).collect::<Vec<_>>()));
+        let mean: [Point; COUNT] =
+            std::array::from_fn(|i| Point::mean(&shapes.iter().map(|s| s.0[i]).collect::<Vec<_>>()));
         for shape in shapes {
             let field = Field::of(&Landmarks(std::array::from_fn(|i| MEAN.0[i] + (shape.0[i] - mean[i]))));
             let centre = |i: i64| (i as f32 + 0.5) / side as f32;

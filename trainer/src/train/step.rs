@@ -11,7 +11,9 @@
 //! which does not depend on which comes first.
 
 use super::batches::{Batch, Faces};
-use super::losses::{GENERATED, REAL, StepLosses, WayLosses, cross_entropy, distance, distance_to_lesson, least_squares};
+use super::losses::{
+    GENERATED, REAL, StepLosses, WayLosses, cross_entropy, distance, distance_to_lesson, least_squares,
+};
 use super::model::Model;
 use super::pool::Pool;
 use super::random::{Purpose, stream};
@@ -301,7 +303,8 @@ mod tests {
 
     #[test]
     fn a_lesson_pulls_the_generator_towards_it() {
-        let recipe = recipe(|_| tiny(2).text.replace("adversarial = 1.0", "adversarial = 0.0\nprior = 100.0") + PROTOTYPES);
+        let recipe =
+            recipe(|_| tiny(2).text.replace("adversarial = 1.0", "adversarial = 0.0\nprior = 100.0") + PROTOTYPES);
         let mut model = Model::new(&recipe, Device::Cpu);
         let mut batch = batch();
         batch.x.lesson = Some(batch.x.pictures.shallow_clone() + 0.3);

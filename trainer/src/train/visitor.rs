@@ -103,7 +103,8 @@ fn train(cache: &Cache, recipe: VisitorRecipe, seed: u64, device: Device) -> Res
         let hits = read.decade.argmax(1, false).eq_tensor(&labels.decade.argmax(1, false)).to_kind(Kind::Float);
         (right, seen) = (0.99 * right + hits.mean(Kind::Float).double_value(&[]), 0.99 * seen + 1.0);
         progress.set_position(step + 1);
-        progress.set_message(format!("{:.0} % of decades right (misled, of the last 100 batches)", 100.0 * right / seen));
+        progress
+            .set_message(format!("{:.0} % of decades right (misled, of the last 100 batches)", 100.0 * right / seen));
         if progress.is_hidden() && (step + 1).is_multiple_of(250) {
             println!("visitor net, step {} of {}: {:.0} % right", step + 1, recipe.steps, 100.0 * right / seen);
         }

@@ -39,7 +39,8 @@ fn by_decade(subjects: &[&Subject], decade: Decade) -> Option<Realism> {
     if real.len() < 4 || aged.len() < 2 {
         return None;
     }
-    let (aged_to_real, source_to_real) = (kernel_distance(&aged, &real), kernel_distance(&sources(others.iter().copied())?, &real));
+    let (aged_to_real, source_to_real) =
+        (kernel_distance(&aged, &real), kernel_distance(&sources(others.iter().copied())?, &real));
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let halves = (0..HALVINGS).map(|_| {
         real.shuffle(&mut random);

@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use shared::crop::Picture;
-use shared::{Decade, Landmarks, Point, Similarity};
+use shared::{Decade, Point, Similarity};
 
 pub const FRAMES: usize = 90;
 /// How far a frame is from the photograph, at most: in widths of the picture, in parts of the size, in radians, in parts of the light.

@@ -156,7 +156,7 @@ impl Engine for OrtEngine {
         }
         let outputs = self.exchange(face, age).map_err(|error| EngineError::OnnxRuntime(error.to_string()))?;
         let aged = aged(self.kind, face, &outputs)?;
-        let drawn = |name: &str| matches!(name, "aged" | "delta" | "mask");
+        let drawn = |name: &str| matches!(name, "aged" | "change" | "detail" | "smooth");
         Ok(Seen { aged, features: outputs.into_iter().filter(|(name, _)| !drawn(name)).collect() })
     }
 }

@@ -20,9 +20,9 @@ const DECADES: i64 = decade::COUNT as i64;
 /// Side of the displacement field as a share of the picture's: 1 / 8.
 pub const FLOW_SHARE: i64 = 8;
 /// Largest colour change that the convolutions add, of −1..1.
-pub const COLOUR_REACH: f64 = 0.5;
+pub const COLOUR_REACH: f64 = 0.25;
 /// Largest texture that the convolutions add, as a share of the local brightness.
-pub const TEXTURE_REACH: f64 = 0.3;
+pub const TEXTURE_REACH: f64 = 0.2;
 /// Longest way that the convolutions move a place, in crop sides.
 pub const FLOW_REACH: f64 = 0.03;
 /// Natural logarithms of the least and the greatest gain of a brightness band.

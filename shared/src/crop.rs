@@ -18,6 +18,8 @@ pub enum CropError {
     Picture { bytes: usize, width: usize, height: usize },
     #[error("{bytes} bytes do not hold a square of side {side} in RGB")]
     Square { bytes: usize, side: usize },
+    #[error("the alignment shrinks the face to a spot")]
+    Alignment,
 }
 
 impl<'a> Picture<'a> {

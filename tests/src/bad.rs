@@ -149,12 +149,12 @@ pub const BUNDLES: &[Bundle] = &[
     },
     Bundle {
         what: "a newer format",
-        make: |folder| edit(folder, "\"format\": 1", "\"format\": 2"),
-        says: &["format", "2"],
+        make: |folder| edit(folder, "\"format\": 2", "\"format\": 3"),
+        says: &["format", "3"],
     },
     Bundle {
         what: "an unknown key",
-        make: |folder| edit(folder, "\"format\": 1", "\"format\": 1, \"colour\": true"),
+        make: |folder| edit(folder, "\"format\": 2", "\"format\": 2, \"colour\": true"),
         says: &["colour"],
     },
     Bundle {

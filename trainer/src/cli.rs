@@ -1,6 +1,7 @@
 //! The command line: one subcommand a stage, and the whole path without one.
 
 use crate::data::prepare;
+use crate::evaluate;
 use crate::export::{command as export, verify};
 use crate::inspect::{dynamic, figures, layers};
 use crate::prior::{composite, sheet};
@@ -34,6 +35,8 @@ pub enum Stage {
     Export(export::Args),
     /// Compares a bundle in every engine that may run it
     Verify(verify::Args),
+    /// Judges a bundle on faces never trained on: age, identity, realism, limits, fairness, steadiness
+    Evaluate(evaluate::Args),
     /// Draws feature maps and gradients of the middle layers for a photograph
     Layers(layers::Args),
     /// Draws a photograph's life from 10 to 69 without steps, by condition and by the middle layer's gradient
@@ -56,6 +59,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Stage::Bench(args)) => train::bench::run(args)?,
         Some(Stage::Export(args)) => export::run(args)?,
         Some(Stage::Verify(args)) => verify::run(args)?,
+        Some(Stage::Evaluate(args)) => evaluate::run(args)?,
         Some(Stage::Layers(args)) => layers::run(args)?,
         Some(Stage::Dynamic(args)) => dynamic::run(args)?,
         Some(Stage::Figures(args)) => figures::run(args)?,

@@ -1,9 +1,11 @@
 //! From a folder of faces to a quantized, verified generator, in the order of the data's walk:
-//! [`data`] → [`nets`] → [`train`] (helped by [`prior`]) → [`export`] → [`inspect`] and the report.
+//! [`data`] → [`nets`] → [`train`] (helped by [`prior`]) → [`export`] → [`inspect`] and
+//! [`evaluate`].
 //! [`landmarks`] trains the little net that finds the points of a face, for the trainer and the device alike.
 
 pub mod cli;
 pub mod data;
+pub mod evaluate;
 pub mod export;
 pub mod inspect;
 pub mod landmarks;

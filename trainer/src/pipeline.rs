@@ -1,8 +1,9 @@
-//! The whole path with one recipe: prepare → train → export → verify. A stage whose result is there and whole is left out,
+//! The whole path with one recipe: prepare → train → export → verify → evaluate. A stage whose result is there and whole is left out,
 //! so the same command goes on after an interruption.
 
 use crate::data::cache::{Cache, CacheError};
 use crate::data::prepare;
+use crate::evaluate;
 use crate::export::{command as export, verify};
 use crate::recipe::{Recipe, RecipeError};
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
@@ -44,6 +45,8 @@ pub enum PipelineError {
     Export(#[from] export::ExportError),
     #[error(transparent)]
     Verify(#[from] verify::VerifyError),
+    #[error(transparent)]
+    Evaluate(#[from] evaluate::EvaluateError),
     #[error("a stage does not take its arguments: {0}")]
     Arguments(#[from] clap::Error),
 }
@@ -84,6 +87,15 @@ pub fn run(args: &Args) -> Result<(), PipelineError> {
     println!("4. verify: {}", bundle.display());
     let words = [bundle.as_os_str(), OsStr::new("--run"), run.as_os_str(), OsStr::new("--cache"), cache];
     verify::run(&stage(words)?)?;
+    let out = run.join("evaluation");
+    let words = [bundle.as_os_str(), OsStr::new("--out"), out.as_os_str()];
+    let evaluation: evaluate::Args = stage(words)?;
+    if evaluation.judges.is_dir() && evaluation.data.is_dir() {
+        println!("5. evaluate: {}", out.display());
+        evaluate::run(&evaluation)?;
+    } else {
+        println!("5. evaluate: left out; `trainer evaluate {} --judges DIR --data DIR` says what it needs", bundle.display());
+    }
     println!("try it: cargo run --release -- age PHOTO --out portraits --model {}", bundle.display());
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! and checked once; a [`Recipe`] that cannot be wrong goes out, to [`crate::train`] and [`crate::export`].
 
 use crate::nets::{ConditionMode, DiscriminatorConfig, GeneratorConfig, Head, Precision};
+use crate::prior::Strengths;
 use crate::train::optimizer::Method;
 use serde::{Deserialize, Serialize};
 use shared::{Decade, manifest};
@@ -25,6 +26,10 @@ pub struct Recipe {
     pub discriminator: DiscriminatorConfig,
     pub training: Training,
     pub losses: Weights,
+    /// Head `edit` only.
+    pub visitor: Option<VisitorRecipe>,
+    /// Head `edit` only; without them all that is done to a face is learned.
+    pub prototypes: Option<Strengths>,
     /// The text it was read from.
     pub text: String,
 }
@@ -84,6 +89,16 @@ pub struct Training {
     pub preview_every: u64,
 }
 
+/// How the net that reads a face's apparent decade is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VisitorRecipe {
+    pub steps: u64,
+    pub batch: usize,
+    /// L2 norm of the largest misleading perturbation at 64 pixels, values in −1..1; 0 for none.
+    pub perturbation: f64,
+}
+
 /// Learning rates of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
@@ -111,6 +126,9 @@ pub struct Weights {
     /// Of the mean of the mask (head `edit` only).
     #[serde(default)]
     pub mask: f64,
+    /// Of what the frozen visitor net reads in generated faces, against real ones (head `edit` only).
+    #[serde(default)]
+    pub judge: f64,
 }
 
 /// Why a recipe is refused.
@@ -179,6 +197,8 @@ struct Raw {
     discriminator: DiscriminatorConfig,
     training: RawTraining,
     losses: Weights,
+    visitor: Option<VisitorRecipe>,
+    prototypes: Option<Strengths>,
 }
 
 #[derive(Deserialize)]
@@ -233,7 +253,7 @@ fn need(holds: bool, key: &'static str, found: impl std::fmt::Debug, allowed: &'
 
 impl Raw {
     fn check(self, text: &str) -> Result<Recipe, Flaw> {
-        let Self { name, data, generator, discriminator, training, losses } = self;
+        let Self { name, data, generator, discriminator, training, losses, visitor, prototypes } = self;
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let named = (1..=64).contains(&name.len()) && name.chars().all(plain);
         need(named, "name", &name, "1 to 64 lower-case letters, digits and dashes")?;
@@ -244,9 +264,17 @@ impl Raw {
         need(told, "discriminator.conditioned", false, "true with topology \"single\"")?;
         let training = training.check()?;
         losses.check(generator.head)?;
+        let edit = generator.head == Head::Edit;
+        need(visitor.is_some() == edit, "visitor", visitor, "a section with head \"edit\", none with head \"rgb\"")?;
+        visitor.map_or(Ok(()), VisitorRecipe::check)?;
+        need(prototypes.is_none() || edit, "prototypes", prototypes, "none with head \"rgb\"")?;
+        prototypes.map_or(Ok(()), check_strengths)?;
+        let known = losses.prior == 0.0 || prototypes.is_some();
+        need(known, "losses.prior", losses.prior, "0 without a section [prototypes]")?;
         let taught = training.warm_up == 0 || losses.prior > 0.0;
         need(taught, "training.warm_up", training.warm_up, "0 unless losses.prior is above 0")?;
-        Ok(Recipe { name, data, generator, discriminator, training, losses, text: text.to_owned() })
+        let text = text.to_owned();
+        Ok(Recipe { name, data, generator, discriminator, training, losses, visitor, prototypes, text })
     }
 }
 
@@ -269,8 +297,29 @@ impl RawGenerator {
         let Self { width, blocks, head, condition, skips, precision } = self;
         need((1..=512).contains(&width), "generator.width", width, "1 to 512")?;
         need((1..=32).contains(&blocks), "generator.blocks", blocks, "1 to 32")?;
+        let fits = head == Head::Rgb || side.is_multiple_of(8);
+        need(fits, "data.side", side, "a multiple of 8 with head \"edit\"")?;
         Ok(GeneratorConfig { size: side.into(), width, blocks, head, condition, skips, precision })
     }
+}
+
+impl VisitorRecipe {
+    fn check(self) -> Result<(), Flaw> {
+        need((1..=10_000_000).contains(&self.steps), "visitor.steps", self.steps, "1 to 10000000")?;
+        need((2..=4096).contains(&self.batch), "visitor.batch", self.batch, "2 to 4096")?;
+        need((0.0..=16.0).contains(&self.perturbation), "visitor.perturbation", self.perturbation, "0 to 16")
+    }
+}
+
+fn check_strengths(strengths: Strengths) -> Result<(), Flaw> {
+    let Strengths { colour, gains, wrinkles, shape } = strengths;
+    let all = [
+        ("prototypes.colour", colour),
+        ("prototypes.gains", gains),
+        ("prototypes.wrinkles", wrinkles),
+        ("prototypes.shape", shape),
+    ];
+    all.into_iter().try_for_each(|(key, value)| need((0.0..=5.0).contains(&value), key, value, "0 to 5"))
 }
 
 impl RawTraining {
@@ -332,7 +381,7 @@ impl RawTraining {
 impl Weights {
     /// What counts while the generators only follow the teacher.
     pub const fn of_warm_up(self) -> Self {
-        Self { adversarial: 0.0, cycle: 0.0, identity: 0.0, mismatch: 0.0, ..self }
+        Self { adversarial: 0.0, cycle: 0.0, identity: 0.0, mismatch: 0.0, judge: 0.0, ..self }
     }
 
     fn check(&self, head: Head) -> Result<(), Flaw> {
@@ -343,11 +392,14 @@ impl Weights {
             ("losses.prior", self.prior),
             ("losses.mismatch", self.mismatch),
             ("losses.mask", self.mask),
+            ("losses.judge", self.judge),
         ];
         for (key, weight) in all {
             need((0.0..=1e4).contains(&weight), key, weight, "0 to 10000")?;
         }
-        need(self.mask == 0.0 || head == Head::Edit, "losses.mask", self.mask, "0 with head \"rgb\", which has no mask")
+        let edit = head == Head::Edit;
+        need(self.judge == 0.0 || edit, "losses.judge", self.judge, "0 with head \"rgb\", which has no visitor net")?;
+        need(self.mask == 0.0 || edit, "losses.mask", self.mask, "0 with head \"rgb\", which has no mask")
     }
 }
 
@@ -413,7 +465,7 @@ mod tests {
             ("checkpoint_every = 20", "checkpoint_every = 0", "training.checkpoint_every", "0"),
             ("seed = 1", "seed = 1\nwarm_up = 5", "training.warm_up", "5"),
             ("cycle = 0.02", "cycle = -1.0", "losses.cycle", "-1.0"),
-            ("head = \"edit\"", "head = \"rgb\"", "losses.mask", "0.001"),
+            ("head = \"edit\"", "head = \"rgb\"", "losses.judge", "0.1"),
         ] {
             match smoke(from, to) {
                 Err(RecipeError::Value { file, key: told, found: seen, .. }) => {

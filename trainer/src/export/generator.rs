@@ -1,11 +1,12 @@
 //! A trained [`Generator`] → the ONNX graph of the bundle: inputs `face` `[1, 3, S, S]` in −1..1 and `age` `[1, 6]`; outputs
-//! `aged` `[1, 3, S, S]` (head `rgb`), or `delta` `[1, 3, S, S]` in −1..1 and `mask` `[1, 1, S, S]` in 0..1 (head `edit`), then the
-//! asked middle-layer features under their stages' names.
+//! those of its kind ([`Kind`]), then the asked middle-layer features under their stages' names.
 
+use super::edit;
 use super::onnx::{GraphBuilder, GraphError};
-use super::operators::Walk;
+use super::operators::{Walk, values};
 use crate::nets::{
-    AGE_MAPS, Conv, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage, TransposedConv,
+    AGE_MAPS, CONDITION, Conv, DRAWN, Film, Generator, GeneratorConfig, Head, Padding, ResidualBlock, Stage,
+    TransposedConv,
 };
 use shared::decade;
 use shared::manifest::{Kind, Quantization};
@@ -32,22 +33,16 @@ pub fn graph(generator: &Generator, quantization: Quantization, features: &[Stag
     let mut graph = GraphBuilder::new("generator", quantization);
     let face = graph.input("face", &[1, 3, size, size]);
     let age = graph.input("age", &[1, decade::COUNT as i64]);
-    let mut writer = Writer { graph, age, config };
-    let drawn = generator.stages().into_iter().fold(face, |x, stage| writer.stage(generator, stage, &x));
+    let told = generator.edit.as_ref().map(|head| edit::condition(&mut graph, &head.visitor, &face, &age));
+    let condition = told.as_ref().map_or(age, |told| told.condition.clone());
+    let mut writer = Writer { graph, condition, config };
+    let drawn = generator.stages().into_iter().fold(face.clone(), |x, stage| writer.stage(generator, stage, &x));
     let mut graph = writer.graph;
-    match config.head {
-        Head::Rgb => {
-            graph.tanh("aged", &drawn);
-            graph.output("aged", &[1, 3, size, size]);
-        }
-        Head::Edit => {
-            let delta = graph.channels("head.delta", &drawn, 0..3);
-            let mask = graph.channels("head.mask", &drawn, 3..4);
-            graph.tanh("delta", &delta);
-            graph.sigmoid("mask", &mask);
-            graph.output("delta", &[1, 3, size, size]);
-            graph.output("mask", &[1, 1, size, size]);
-        }
+    if let (Some(head), Some(told)) = (&generator.edit, &told) {
+        edit::outputs(&mut graph, head, size, &face, told, &drawn, &generator.middle().name());
+    } else {
+        graph.tanh("aged", &drawn);
+        graph.output("aged", &[1, 3, size, size]);
     }
     for &stage in features {
         graph.output(&stage.name(), &feature_dims(&config, stage));
@@ -57,13 +52,13 @@ pub fn graph(generator: &Generator, quantization: Quantization, features: &[Stag
 
 /// `[1, C, H, W]` after `stage`.
 pub fn feature_dims(config: &GeneratorConfig, stage: Stage) -> [i64; 4] {
-    let (size, width) = (config.size, config.width);
+    let (size, width) = (config.features(), config.width);
     let (channels, side) = match stage {
         Stage::Stem => (width, size),
         Stage::Down(n) => (width << (n + 1), size >> (n + 1)),
         Stage::Join | Stage::Block(_) => (4 * width, size / 4),
         Stage::Up(n) => ((4 * width) >> (n + 1), (size / 4) << (n + 1)),
-        Stage::Head => (if config.head == Head::Edit { 4 } else { 3 }, size),
+        Stage::Head => (if config.head == Head::Edit { DRAWN } else { 3 }, size),
     };
     [1, channels, side, side]
 }
@@ -71,7 +66,8 @@ pub fn feature_dims(config: &GeneratorConfig, stage: Stage) -> [i64; 4] {
 /// Writes the stages in order; the last node of each bears the stage's name.
 struct Writer {
     graph: GraphBuilder,
-    age: String,
+    /// `[1, C]`: the age, or with it what the face looks like.
+    condition: String,
     config: GeneratorConfig,
 }
 
@@ -110,11 +106,12 @@ impl Writer {
     fn planes(&mut self, name: &str, maps: Option<&Tensor>) -> String {
         let planes = format!("{name}.planes");
         let Some(maps) = maps else {
-            return self.graph.reshape(&planes, &self.age, &[1, decade::COUNT as i64, 1, 1]);
+            let entries = if self.config.head == Head::Edit { CONDITION } else { decade::COUNT as i64 };
+            return self.graph.reshape(&planes, &self.condition, &[1, entries, 1, 1]);
         };
-        let table = self.graph.constant(&format!("{name}.maps.table"), maps);
-        let row = self.graph.node("MatMul", &[&self.age, &table], &format!("{name}.maps.row"), &[]);
-        let side = self.config.size / 4;
+        let table = self.graph.weight(&format!("{name}.maps.table"), &maps.size(), &values(maps), 0);
+        let row = self.graph.node("MatMul", &[&self.condition, &table], &format!("{name}.maps.row"), &[]);
+        let side = self.config.features() / 4;
         self.graph.reshape(&planes, &row, &[1, AGE_MAPS, side, side])
     }
 
@@ -147,9 +144,9 @@ impl Writer {
         let scale_table = self.graph.constant(&format!("{name}.scale.table"), &film.scale);
         let shift_table = self.graph.constant(&format!("{name}.shift.table"), &film.shift);
         let one = self.graph.floats(&format!("{name}.one"), &[1], &[1.0]);
-        let scale = self.graph.node("MatMul", &[&self.age, &scale_table], &format!("{name}.scale.row"), &[]);
+        let scale = self.graph.node("MatMul", &[&self.condition, &scale_table], &format!("{name}.scale.row"), &[]);
         let scale = self.graph.add(&format!("{name}.scale.one"), &scale, &one);
-        let shift = self.graph.node("MatMul", &[&self.age, &shift_table], &format!("{name}.shift.row"), &[]);
+        let shift = self.graph.node("MatMul", &[&self.condition, &shift_table], &format!("{name}.shift.row"), &[]);
         let scale = self.graph.reshape(&format!("{name}.scale"), &scale, &[1, channels, 1, 1]);
         let shift = self.graph.reshape(&format!("{name}.shift"), &shift, &[1, channels, 1, 1]);
         let y = self.graph.multiply(&format!("{name}.scaled"), &y, &scale);
@@ -179,7 +176,8 @@ mod tests {
                 for age in conditions() {
                     let (a, b) = (tract.run(&face(32), &age).unwrap(), tch.run(&face(32), &age).unwrap());
                     assert!(largest(&a.aged, &b.aged) < 1e-4, "{head:?} {condition:?}");
-                    assert_eq!((a.features.len(), b.features.len()), (stages.len(), stages.len()));
+                    let all = stages.len() + usize::from(head == Head::Edit); // with the flow
+                    assert_eq!((a.features.len(), b.features.len()), (all, all));
                     for ((name, a), (other, b)) in a.features.iter().zip(&b.features) {
                         assert!(name == other && largest(a, b) < 1e-4, "{head:?} {condition:?} {name}");
                     }

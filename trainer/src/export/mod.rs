@@ -4,6 +4,7 @@
 pub mod agreement;
 pub mod bundle;
 pub mod command;
+pub mod edit;
 pub mod engine;
 pub mod faces;
 pub mod generator;

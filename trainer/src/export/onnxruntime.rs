@@ -1,7 +1,7 @@
 //! onnxruntime as a second opinion on the exported graph: a Python process that is fed faces and gives the outputs back.
 //! Needed only for `trainer verify`; where no Python with onnxruntime can be had, the reason is told in its place.
 
-use super::engine::{Engine, EngineError, Seen};
+use super::engine::{Engine, EngineError, Seen, painted};
 use serde::Deserialize;
 use shared::Condition;
 use shared::manifest::Kind;
@@ -156,12 +156,12 @@ impl Engine for OrtEngine {
         }
         let outputs = self.exchange(face, age).map_err(|error| EngineError::OnnxRuntime(error.to_string()))?;
         let aged = aged(self.kind, face, &outputs)?;
-        let drawn = |name: &str| matches!(name, "aged" | "delta" | "mask");
+        let drawn = |name: &str| matches!(name, "aged" | "change" | "detail" | "smooth");
         Ok(Seen { aged, features: outputs.into_iter().filter(|(name, _)| !drawn(name)).collect() })
     }
 }
 
-/// The aged face `[3, S, S]` in −1..1 out of the outputs.
+/// [`Seen::aged`] out of the outputs.
 fn aged(kind: Kind, face: &[f32], outputs: &Outputs) -> Result<Vec<f32>, EngineError> {
     let find = |name: &'static str, values: usize| {
         let found = outputs.iter().find(|(other, data)| other == name && data.len() == values);
@@ -170,9 +170,8 @@ fn aged(kind: Kind, face: &[f32], outputs: &Outputs) -> Result<Vec<f32>, EngineE
     match kind {
         Kind::Rgb => find("aged", face.len()).cloned(),
         Kind::Edit => {
-            let (delta, mask) = (find("delta", face.len())?, find("mask", face.len() / 3)?);
-            let edited = |((face, delta), mask): ((&f32, &f32), &f32)| (face + delta * mask).clamp(-1.0, 1.0);
-            Ok(face.iter().zip(delta).zip(mask.iter().cycle()).map(edited).collect())
+            let (change, detail) = (find("change", face.len())?, find("detail", face.len() / 3)?);
+            Ok(painted(face, change, detail, find("smooth", face.len() / 3)?))
         }
     }
 }

@@ -3,7 +3,9 @@
 //! A face `[N, 3, S, S]` and a condition `[N, 6]` come in; an [`Output`] goes out. The walk is cut into [`Stage`]s, so that
 //! the middle layers can be taken out, shown, and steered (paper, section 3.3).
 
+use super::edit::{Ages, CONDITION, DRAWN, Edit, EditHead};
 use super::layers::{Conv, Padding, Precision, TransposedConv, instance_norm};
+use super::visitor::CODES;
 use serde::{Deserialize, Serialize};
 use shared::decade;
 use tch::nn::{Init, Path};
@@ -13,7 +15,7 @@ use tch::{Kind, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GeneratorConfig {
-    /// Side S of the picture in pixels, a multiple of 4.
+    /// Side S of the picture in pixels, a multiple of 4 (of 8 with head `edit`).
     pub size: i64,
     /// Channels of the first layer; the paper's is 64.
     pub width: i64,
@@ -35,7 +37,8 @@ pub struct GeneratorConfig {
 pub enum Head {
     /// A new picture (the paper's).
     Rgb,
-    /// A change of the picture and a mask for it: sharpness and background stay the camera's.
+    /// What to do to the picture: sharpness and background stay the camera's. The first convolution halves the picture, and
+    /// all that follows is half as large as the paper's.
     Edit,
 }
 
@@ -80,8 +83,8 @@ impl Stage {
 pub struct Output {
     /// The aged face, `[N, 3, S, S]` in −1..1.
     pub aged: Tensor,
-    /// What the head `edit` changes: delta `[N, 3, S, S]` in −1..1 and mask `[N, 1, S, S]` in 0..1.
-    pub edit: Option<(Tensor, Tensor)>,
+    /// What the head `edit` does to the face.
+    pub edit: Option<Edit>,
 }
 
 /// c7s1-w, d2w, d4w, join, R4w × blocks, u2w, uw, c7s1-3 (paper's notation, w = 64 there).
@@ -95,6 +98,24 @@ pub struct Generator {
     pub ups: [TransposedConv; 2],
     pub up_films: [Option<Film>; 2],
     pub head: Conv,
+    /// What the head `edit` has beyond its last convolution.
+    pub edit: Option<EditHead>,
+}
+
+impl GeneratorConfig {
+    /// Side of the features after the first convolution.
+    pub fn features(&self) -> i64 {
+        self.size / self.stem_stride()
+    }
+
+    fn stem_stride(&self) -> i64 {
+        if self.head == Head::Edit { 2 } else { 1 }
+    }
+
+    /// Entries of the condition that layers are told.
+    fn condition(&self) -> i64 {
+        if self.head == Head::Edit { CONDITION } else { decade::COUNT as i64 }
+    }
 }
 
 /// A norm-free 1×1 convolution with ReLU over features and age planes. Right after a concatenation, instance norm would
@@ -103,9 +124,10 @@ pub struct Generator {
 #[derive(Debug)]
 pub struct Join {
     pub features: Conv,
-    /// `[4w, P, 1, 1]`: the columns of the joint convolution that meet the age planes; P is 6, or as many as `maps` has.
+    /// `[4w, P, 1, 1]`: the columns of the joint convolution that meet the age planes; P is the condition's length, or as
+    /// many as `maps` has.
     pub age: Tensor,
-    /// `[6, P · S/4 · S/4]`: each decade's learned planes (condition `film`).
+    /// `[C, P · H · W]`: learned planes for each entry of the condition (condition `film`).
     pub maps: Option<Tensor>,
 }
 
@@ -123,16 +145,16 @@ pub struct ResidualBlock {
 /// `y · (1 + scale(age)) + shift(age)`, a channel.
 #[derive(Debug)]
 pub struct Film {
-    /// `[6, C]`
+    /// `[condition, C]`
     pub scale: Tensor,
-    /// `[6, C]`
+    /// `[condition, C]`
     pub shift: Tensor,
 }
 
 impl Film {
-    fn new(path: Path, channels: i64) -> Self {
+    fn new(path: Path, condition: i64, channels: i64) -> Self {
         let init = Init::Randn { mean: 0.0, stdev: 0.1 };
-        let shape = [decade::COUNT as i64, channels];
+        let shape = [condition, channels];
         Self { scale: path.var("scale", &shape, init), shift: path.var("shift", &shape, init) }
     }
 
@@ -146,7 +168,9 @@ impl Generator {
     pub fn new(path: &Path, config: GeneratorConfig) -> Self {
         let w = config.width;
         let precision = config.precision;
-        let film = |path: Path, channels| (config.condition == ConditionMode::Film).then(|| Film::new(path, channels));
+        let film = |path: Path, channels| {
+            (config.condition == ConditionMode::Film).then(|| Film::new(path, config.condition(), channels))
+        };
         let conv = |name: &str, channels, kernel, stride, padding| {
             Conv::new(path / name, channels, kernel, stride, padding, precision)
         };
@@ -155,13 +179,17 @@ impl Generator {
             let half = |name: &str| Conv::new(&path / name, (4 * w, 4 * w), 3, 1, Padding::Reflect(1), precision);
             ResidualBlock { first: half("first"), second: half("second"), film: film(&path / "film", 4 * w) }
         };
-        let outputs = match config.head {
-            Head::Rgb => 3,
-            Head::Edit => 4,
+        let head = match config.head {
+            Head::Rgb => conv("head", (w, 3), 7, 1, Padding::Reflect(3)),
+            Head::Edit => conv("head", (w, DRAWN), 3, 1, Padding::Reflect(1)),
         };
+        let edit = (config.head == Head::Edit).then(|| {
+            head.quieten();
+            EditHead::new(&(path / "edit"), config.size, 4 * w, precision)
+        });
         Self {
             config,
-            stem: conv("stem", (3, w), 7, 1, Padding::Reflect(3)),
+            stem: conv("stem", (3, w), 7, config.stem_stride(), Padding::Reflect(3)),
             downs: [
                 conv("down1", (w, 2 * w), 3, 2, Padding::Zeros(1)),
                 conv("down2", (2 * w, 4 * w), 3, 2, Padding::Zeros(1)),
@@ -173,7 +201,8 @@ impl Generator {
                 TransposedConv::new(path / "up2", 2 * w, w, precision),
             ],
             up_films: [film(path / "up1" / "film", 2 * w), film(path / "up2" / "film", w)],
-            head: conv("head", (w, outputs), 7, 1, Padding::Reflect(3)),
+            head,
+            edit,
         }
     }
 
@@ -187,87 +216,124 @@ impl Generator {
             .collect()
     }
 
-    /// G(x, c): face `[N, 3, S, S]` in −1..1, condition `[N, 6]`.
+    /// G(x, c): face `[N, 3, S, S]` in −1..1, target decade `[N, 6]`.
     pub fn forward(&self, face: &Tensor, age: &Tensor) -> Output {
-        let mut skips = Skips::default();
+        let condition = self.condition(face, age);
+        let mut carried = Carried::default();
         let stages = self.stages().into_iter();
-        let drawn = stages.fold(face.shallow_clone(), |x, stage| self.step(stage, &x, age, &mut skips));
-        self.finish(&drawn, face)
+        let drawn = stages.fold(face.shallow_clone(), |x, stage| self.step(stage, &x, &condition, &mut carried));
+        self.finish(&drawn, face, &condition, &carried)
     }
 
     /// As [`Self::forward`], with the features `[N, C, H, W]` after every stage on the way.
     pub fn walk(&self, face: &Tensor, age: &Tensor) -> (Vec<(Stage, Tensor)>, Output) {
-        let (mut x, mut skips) = (face.shallow_clone(), Skips::default());
+        let condition = self.condition(face, age);
+        let (mut x, mut carried) = (face.shallow_clone(), Carried::default());
         let mut walked = Vec::new();
         for stage in self.stages() {
-            x = self.step(stage, &x, age, &mut skips);
+            x = self.step(stage, &x, &condition, &mut carried);
             walked.push((stage, x.shallow_clone()));
         }
-        (walked, self.finish(&x, face))
+        let output = self.finish(&x, face, &condition, &carried);
+        (walked, output)
     }
 
     /// Features `[N, C, H, W]` after `stage`.
     pub fn features(&self, face: &Tensor, age: &Tensor, stage: Stage) -> Tensor {
-        self.until(face, age, stage).0
+        self.until(face, &self.condition(face, age), stage).0
     }
 
-    fn until(&self, face: &Tensor, age: &Tensor, stage: Stage) -> (Tensor, Skips) {
-        let (mut x, mut skips) = (face.shallow_clone(), Skips::default());
+    fn until(&self, face: &Tensor, condition: &Tensor, stage: Stage) -> (Tensor, Carried) {
+        let (mut x, mut carried) = (face.shallow_clone(), Carried::default());
         for each in self.stages() {
-            x = self.step(each, &x, age, &mut skips);
+            x = self.step(each, &x, condition, &mut carried);
             if each == stage {
                 break;
             }
         }
-        (x, skips)
+        (x, carried)
     }
 
     /// The rest of the walk from features taken (and perhaps moved) after `stage`.
     pub fn resume(&self, features: &Tensor, face: &Tensor, age: &Tensor, stage: Stage) -> Output {
-        // Skips leave the encoder unmoved: they are the face's, whatever was done to the features.
-        let mut skips = if self.config.skips { self.until(face, age, stage).1 } else { Skips::default() };
+        let condition = self.condition(face, age);
+        // What is carried past the features leaves them unmoved: it is the face's, whatever was done to them.
+        let (_, mut carried) = self.until(face, &condition, stage);
+        if stage == self.middle() {
+            carried.middle = Some(features.shallow_clone());
+        }
         let rest = self.stages().into_iter().skip_while(|&each| each != stage).skip(1);
-        let drawn = rest.fold(features.shallow_clone(), |x, each| self.step(each, &x, age, &mut skips));
-        self.finish(&drawn, face)
+        let drawn = rest.fold(features.shallow_clone(), |x, each| self.step(each, &x, &condition, &mut carried));
+        self.finish(&drawn, face, &condition, &carried)
     }
 
-    fn step(&self, stage: Stage, x: &Tensor, age: &Tensor, skips: &mut Skips) -> Tensor {
-        match stage {
-            Stage::Stem => skips.keep(1, instance_norm(&self.stem.forward(x)).relu()),
+    /// The last stage before the way back up; the displacement field is drawn from it.
+    pub fn middle(&self) -> Stage {
+        self.blocks.len().checked_sub(1).map_or(Stage::Join, Stage::Block)
+    }
+
+    /// What the layers are told: the age alone, or with what the face looks like already.
+    fn condition(&self, face: &Tensor, age: &Tensor) -> Tensor {
+        let Some(edit) = &self.edit else { return age.shallow_clone() };
+        let (apparent, code) = edit.visitor.of(face);
+        Tensor::cat(&[age, &apparent, &code], 1)
+    }
+
+    fn step(&self, stage: Stage, x: &Tensor, condition: &Tensor, carried: &mut Carried) -> Tensor {
+        let y = match stage {
+            Stage::Stem => carried.keep(1, instance_norm(&self.stem.forward(x)).relu()),
             Stage::Down(n) => {
                 let y = instance_norm(&self.downs[n].forward(x)).relu();
-                if n == 0 { skips.keep(0, y) } else { y }
+                if n == 0 { carried.keep(0, y) } else { y }
             }
-            Stage::Join => self.join.forward(x, age),
-            Stage::Block(n) => self.blocks[n].forward(x, age),
+            Stage::Join => self.join.forward(x, condition),
+            Stage::Block(n) => self.blocks[n].forward(x, condition),
             Stage::Up(n) => {
                 let y = instance_norm(&self.ups[n].forward(x));
-                let y = self.up_films[n].as_ref().map_or_else(|| y.shallow_clone(), |film| film.forward(&y, age));
-                let skip = self.config.skips.then(|| skips.0[n].take()).flatten();
+                let y = self.up_films[n].as_ref().map_or_else(|| y.shallow_clone(), |film| film.forward(&y, condition));
+                let skip = self.config.skips.then(|| carried.skips[n].take()).flatten();
                 skip.map_or_else(|| y.relu(), |skip| (&y + skip).relu())
             }
             Stage::Head => self.head.forward(x).to_kind(Kind::Float),
+        };
+        if stage == self.middle() {
+            carried.middle = Some(y.shallow_clone());
         }
+        y
     }
 
-    fn finish(&self, drawn: &Tensor, face: &Tensor) -> Output {
-        match self.config.head {
-            Head::Rgb => Output { aged: drawn.tanh(), edit: None },
-            Head::Edit => {
-                let (delta, mask) = (drawn.narrow(1, 0, 3).tanh(), drawn.narrow(1, 3, 1).sigmoid());
-                Output { aged: (face + &delta * &mask).clamp(-1.0, 1.0), edit: Some((delta, mask)) }
-            }
-        }
+    fn finish(&self, drawn: &Tensor, face: &Tensor, condition: &Tensor, carried: &Carried) -> Output {
+        let (Some(head), Some(middle)) = (&self.edit, &carried.middle) else {
+            return Output { aged: drawn.tanh(), edit: None };
+        };
+        let decades = decade::COUNT as i64;
+        let (target, apparent) = (condition.narrow(1, 0, decades), condition.narrow(1, decades, decades));
+        let code = condition.narrow(1, 2 * decades, CODES);
+        let moved = head.flow.forward(middle).to_kind(Kind::Float);
+        let ages = Ages { target: &target, apparent: &apparent, code: &code };
+        let edit = head.edit(face, ages, Some((drawn, &moved)));
+        Output { aged: softly_clamped(&edit.apply(face)), edit: Some(edit) }
     }
 }
 
-/// The encoder's features that wait for the decoder's of the same size: `[N, 2w, S/2, S/2]` and `[N, w, S, S]`.
-#[derive(Debug, Default)]
-struct Skips([Option<Tensor>; 2]);
+/// Values beyond −1..1 come back to it, with a little gradient left.
+fn softly_clamped(x: &Tensor) -> Tensor {
+    let clamped = x.clamp(-1.0, 1.0);
+    &clamped + (x - &clamped) * 0.01
+}
 
-impl Skips {
+/// What bypasses the stages.
+#[derive(Debug, Default)]
+struct Carried {
+    /// The encoder's features that wait for the decoder's of the same size.
+    skips: [Option<Tensor>; 2],
+    /// Features before the way up.
+    middle: Option<Tensor>,
+}
+
+impl Carried {
     fn keep(&mut self, up: usize, features: Tensor) -> Tensor {
-        self.0[up] = Some(features.shallow_clone());
+        self.skips[up] = Some(features.shallow_clone());
         features
     }
 }
@@ -277,11 +343,10 @@ const AGE_SPREAD: f64 = 0.1;
 
 impl Join {
     fn new(path: &Path, config: GeneratorConfig) -> Self {
-        let (channels, side) = (4 * config.width, config.size / 4);
-        let decades = decade::COUNT as i64;
+        let (channels, side, entries) = (4 * config.width, config.features() / 4, config.condition());
         let maps = (config.condition == ConditionMode::Film)
-            .then(|| path.var("maps", &[decades, AGE_MAPS * side * side], Init::Randn { mean: 0.0, stdev: 1.0 }));
-        let planes = if maps.is_some() { AGE_MAPS } else { decades };
+            .then(|| path.var("maps", &[entries, AGE_MAPS * side * side], Init::Randn { mean: 0.0, stdev: 1.0 }));
+        let planes = if maps.is_some() { AGE_MAPS } else { entries };
         let age = path.var("age", &[channels, planes, 1, 1], Init::Randn { mean: 0.0, stdev: AGE_SPREAD });
         Self { features: Self::features(path.clone(), channels, config.precision), age, maps }
     }
@@ -340,6 +405,7 @@ mod tests {
 
     #[test]
     fn every_decade_changes_the_picture_at_initialisation() {
+        // (An untrained head `edit` is quiet by design.)
         for head in [Head::Rgb, Head::Edit] {
             for condition in [ConditionMode::Join, ConditionMode::Film] {
                 let generator = generator(head, condition);
@@ -349,7 +415,8 @@ mod tests {
                     for b in &aged[..i] {
                         let inside = |t: &Tensor| t.narrow(2, 8, 16).narrow(3, 8, 16);
                         let change = (inside(a) - inside(b)).abs().max().double_value(&[]);
-                        assert!(change > 1e-3, "{head:?} {condition:?}: {change}");
+                        let least = if head == Head::Edit { 1e-5 } else { 1e-3 };
+                        assert!(change > least, "{head:?} {condition:?}: {change}");
                     }
                 }
             }

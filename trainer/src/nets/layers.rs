@@ -5,7 +5,7 @@ use tch::nn::{Init, Path};
 use tch::{Kind, Tensor};
 
 /// Spread of initial weights, as in CycleGAN's code; larger ones diverge under SGD at 0.002.
-const WEIGHT_SPREAD: f64 = 0.02;
+pub(super) const WEIGHT_SPREAD: f64 = 0.02;
 
 /// What convolutions compute in. `tch::autocast` does nothing on a CPU, so each layer casts for itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,13 @@ impl Conv {
             padding,
             precision,
         }
+    }
+
+    /// Weights a tenth as large as usual, for a layer whose first words should be small.
+    pub fn quieten(&self) {
+        tch::no_grad(|| {
+            let _ = self.weight.shallow_clone().g_mul_scalar_(0.1);
+        });
     }
 
     pub fn forward(&self, x: &Tensor) -> Tensor {

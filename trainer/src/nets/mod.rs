@@ -4,11 +4,18 @@
 //! [`Precision`]; master weights stay `f32`.
 
 mod discriminator;
+mod edit;
 mod generator;
 mod layers;
+mod visitor;
 
 pub use discriminator::{Discriminator, DiscriminatorConfig};
+pub use edit::{
+    Ages, BLACK, COLOUR_REACH, CONDITION, DRAWN, Edit, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, Prototypes, ROWS,
+    TEXTURE_REACH, WRINKLES, YOUNGER, doubling,
+};
 pub use generator::{
     AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,
 };
 pub use layers::{Conv, INSTANCE_NORM_EPSILON, Padding, Precision, TransposedConv, instance_norm};
+pub use visitor::{Block, CODES, Impression, STEEPNESS, Unit, Visitor, halved};

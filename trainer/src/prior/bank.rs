@@ -2,25 +2,38 @@
 
 use super::filters::{bands, blur, luma};
 use super::masks;
-use super::registration::Registration;
 use super::teacher::PriorError;
 use crate::data::cache::{Cache, FaceRecord, Gender, Split};
 use crate::data::tensors::faces_to_tensor;
+use crate::nets::{CODES, EditHead, FLOW_SHARE, ROWS, halved};
 use shared::landmarks::COUNT;
+use shared::registration::{Field, MEAN};
 use shared::{Decade, Landmarks, Point, decade};
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// Everything the teacher draws with. Genders: 0 male, 1 female.
+/// What an edit's prototypes are made of. Genders: 0 male, 1 female.
 #[derive(Debug)]
 pub struct Bank {
-    pub registration: Registration,
     /// `[2, 6, 3, S, S]`: colour minus the mean over the decades, in −2..2.
     pub colour: Tensor,
     /// `[2, 6, 3, S, S]`: natural logarithm of each brightness band's contrast over its mean over the decades.
     pub gains: Tensor,
     /// `[2, 1, S, S]`: blended wrinkle texture as a share of the local brightness.
     pub wrinkles: Tensor,
+    /// `[2, 6, 2, S/8, S/8]`: how far each place of the face lies from where it lies on average, in crop sides.
+    pub shape: Tensor,
+}
+
+/// How strongly each part of the bank is applied. Averages wash ageing out; these bring it back to what single faces
+/// show. Found by eye and by age judges.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Strengths {
+    pub colour: f64,
+    pub gains: f64,
+    pub wrinkles: f64,
+    pub shape: f64,
 }
 
 /// Faces used of each gender, group and decade, so that no group outweighs the others.
@@ -37,14 +50,28 @@ impl Bank {
     pub fn build(cache: &Cache) -> Result<Self, PriorError> {
         no_grad(|| {
             let cells = cells(cache);
-            let registration = Registration::new(mean_shape(cache, &cells)?);
-            let sums = Sums::over(cache, &cells, &registration)?;
-            let face = masks::face(registration.mean(), cache.side() as i64);
-            let colour = sums.colour(&face);
-            let gains = sums.gains() * &face;
-            let wrinkles = wrinkles(cache, &cells, &registration)?;
-            Ok(Self { registration, colour, gains, wrinkles })
+            let shape = shape(cache, &cells)?;
+            let sums = Sums::over(cache, &cells)?;
+            let wrinkles = wrinkles(cache, &cells)?;
+            Ok(Self { colour: sums.colour(), gains: sums.gains(), wrinkles, shape })
         })
+    }
+
+    /// Lays the bank into a generator's head.
+    pub fn fill(&self, head: &EditHead, strengths: Strengths) {
+        no_grad(|| {
+            let side = self.colour.size()[4];
+            let rows = |maps: &Tensor, strength: f64| (halved(&maps.flatten(0, 1)) * strength).view([ROWS, -1]);
+            let put = |place: &Tensor, values: &Tensor| place.shallow_clone().copy_(values);
+            put(&head.prototypes.colour, &rows(&self.colour, strengths.colour));
+            put(&head.prototypes.gains, &rows(&self.gains, strengths.gains));
+            put(&head.prototypes.wrinkles, &(&self.wrinkles * strengths.wrinkles).view([CODES, -1]));
+            // A place that comes to lie further right takes its content from further left.
+            put(&head.prototypes.flow, &(&self.shape * -strengths.shape).view([ROWS, -1]));
+            let face = halved(&masks::face(&MEAN, side)).clamp(0.004, 0.985);
+            let outside: Tensor = 1.0 - &face;
+            put(&head.prototypes.place, &(face / outside).log());
+        });
     }
 }
 
@@ -74,32 +101,51 @@ fn genders_of(record: &FaceRecord) -> Vec<usize> {
     }
 }
 
-/// Mean of the genders' and decades' means, alike on both sides.
-fn mean_shape(cache: &Cache, cells: &Cells) -> Result<Landmarks, PriorError> {
-    let mut sums = BTreeMap::<(usize, usize), ([Point; COUNT], usize)>::new();
-    for ((gender, _, decade), members) in cells {
-        let (sum, count) = sums.entry((*gender, *decade)).or_insert(([Point::default(); COUNT], 0));
-        for &index in members {
-            let face = &cache.records()[index].landmarks;
-            for (sum, (p, q)) in sum.iter_mut().zip(face.0.iter().zip(face.mirrored(1.0).0)) {
-                *sum = *sum + (*p + q) * 0.5;
-            }
-            *count += 1;
+/// `[2, 6, 2, S/8, S/8]`: the decades' median shapes, alike on both sides, against their mean, as displacement fields.
+fn shape(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
+    let medians = |gender: usize| {
+        let of = |decade: Decade| {
+            let members: Vec<usize> = cells
+                .iter()
+                .filter(|((g, _, d), _)| *g == gender && *d == decade.index())
+                .flat_map(|(_, members)| members.iter().copied())
+                .collect();
+            let faces = members.iter().map(|&index| cache.records()[index].landmarks);
+            let both: Vec<Landmarks> = faces.flat_map(|face| [face, face.mirrored(1.0)]).collect();
+            if both.is_empty() { Err(PriorError::EmptyDecade { decade }) } else { Ok(median(&both)) }
+        };
+        Decade::ALL.into_iter().map(of).collect::<Result<Vec<_>, _>>()
+    };
+    let side = cache.side() as i64 / FLOW_SHARE;
+    let mut values = Vec::new();
+    for gender in 0..2 {
+        let shapes = medians(gender)?;
+        let mean: [Point; COUNT] =
+            std::array::from_fn(|i| Point::mean(&shapes.iter().map(|s| s.0[i]).collect::<Vec<_>>()));
+        for shape in shapes {
+            let field = Field::of(&Landmarks(std::array::from_fn(|i| MEAN.0[i] + (shape.0[i] - mean[i]))));
+            let centre = |i: i64| (i as f32 + 0.5) / side as f32;
+            let places = (0..side * side).map(|i| field.at(Point::new(centre(i % side), centre(i / side))));
+            let places: Vec<Point> = places.collect();
+            values.extend(places.iter().map(|p| p.x).chain(places.iter().map(|p| p.y)));
         }
     }
-    for decade in Decade::ALL {
-        if (0..2).any(|gender| !sums.contains_key(&(gender, decade.index()))) {
-            return Err(PriorError::EmptyDecade { decade });
-        }
-    }
-    let means: Vec<_> = sums.values().map(|(sum, count)| sum.map(|p| p * (1.0 / *count as f32))).collect();
-    Ok(Landmarks(std::array::from_fn(|i| Point::mean(&means.iter().map(|mean| mean[i]).collect::<Vec<_>>()))))
+    Ok(Tensor::from_slice(&values).view([2, decade::COUNT as i64, 2, side, side]))
 }
 
-/// Sums over registered faces (and their mirror images) a cell.
+/// The median place of each landmark.
+fn median(faces: &[Landmarks]) -> Landmarks {
+    let middle = |mut values: Vec<f32>| {
+        values.sort_by(f32::total_cmp);
+        values[values.len() / 2]
+    };
+    let of = |i: usize, axis: fn(&Point) -> f32| middle(faces.iter().map(|face| axis(&face.0[i])).collect());
+    Landmarks(std::array::from_fn(|i| Point::new(of(i, |p| p.x), of(i, |p| p.y))))
+}
+
+/// Sums over faces (and their mirror images) a cell.
 struct Sums {
     side: i64,
-    mean: Landmarks,
     /// Mean colour `[3, S, S]` and count of faces a cell.
     colour: BTreeMap<(usize, String, usize), (Tensor, usize)>,
     /// Summed band contrast `[3, S, S]` and count a gender and decade.
@@ -107,14 +153,14 @@ struct Sums {
 }
 
 impl Sums {
-    fn over(cache: &Cache, cells: &Cells, registration: &Registration) -> Result<Self, PriorError> {
+    fn over(cache: &Cache, cells: &Cells) -> Result<Self, PriorError> {
         let side = cache.side() as i64;
-        let mut sums = Self { side, mean: *registration.mean(), colour: BTreeMap::new(), contrast: BTreeMap::new() };
+        let mut sums = Self { side, colour: BTreeMap::new(), contrast: BTreeMap::new() };
         for (key, members) in cells {
             let blank = || Tensor::zeros([3, side, side], (Kind::Float, Device::Cpu));
             let (mut colour, mut contrast) = (blank(), blank());
             for batch in members.chunks(BATCH) {
-                let faces = registered(cache, batch, registration)?;
+                let faces = faces_to_tensor(cache, batch)?;
                 let both = Tensor::cat(&[&faces, &faces.flip([3])], 0);
                 colour += both.sum_dim_intlist([0i64].as_slice(), false, Kind::Float) / 2.0;
                 let bands = bands(&luma(&both)).abs().clamp_max(BAND_LIMIT);
@@ -130,7 +176,8 @@ impl Sums {
 
     /// `[2, 6, 3, S, S]`: for each group the differences between its decades, believed as far as its faces are many, and
     /// the mean over the groups; without most of the overall change of skin tone, which is the sample's and not age's.
-    fn colour(&self, face: &Tensor) -> Tensor {
+    fn colour(&self) -> Tensor {
+        let face = masks::face(&MEAN, self.side);
         let genders = [0, 1].map(|gender| {
             let groups: std::collections::BTreeSet<&str> =
                 self.colour.keys().filter(|key| key.0 == gender).map(|key| key.1.as_str()).collect();
@@ -149,15 +196,15 @@ impl Sums {
             Tensor::stack(&group_differences, 0).mean_dim([0i64].as_slice(), false, Kind::Float)
         });
         let all = Tensor::stack(&genders, 0);
-        let weight = face / face.sum(Kind::Float);
+        let weight = &face / face.sum(Kind::Float);
         let tone = (&all * weight.view([1, 1, 1, self.side, self.side])).sum_dim_intlist(
             [3i64, 4].as_slice(),
             true,
             Kind::Float,
         );
-        let shaped = (all - tone * 0.8) * face;
+        let shaped = all - tone * 0.8;
         // Older men of the sample wear more beards; nobody should grow one that is not theirs.
-        let beard: Tensor = 1.0 - masks::beard(&self.mean, self.side) * 0.6;
+        let beard: Tensor = 1.0 - masks::beard(&MEAN, self.side) * 0.6;
         let _ = shaped.select(0, 0).g_mul_(&beard.view([1, 1, self.side, self.side]));
         // Teenagers' fringes would be painted on foreheads.
         let row = Tensor::arange(self.side, (Kind::Float, Device::Cpu)) / self.side as f64;
@@ -200,28 +247,21 @@ fn decade_counts(count: impl Fn(usize) -> usize) -> Tensor {
     Tensor::from_slice(&counts)
 }
 
-/// Faces `[N, 3, S, S]` in −1..1, drawn in the mean shape.
-fn registered(cache: &Cache, indices: &[usize], registration: &Registration) -> Result<Tensor, PriorError> {
-    let faces = faces_to_tensor(cache, indices)?;
-    let landmarks: Vec<Landmarks> = indices.iter().map(|&i| cache.records()[i].landmarks).collect();
-    Ok(registration.to_mean(&faces, &registration.flow(&landmarks)))
-}
-
 /// `[2, 1, S, S]`: what lies above a blur of the skin, over the local brightness, blended over the people of each gender
 /// in whom it is strongest on both sides of the face alike; noise and side light are not.
-fn wrinkles(cache: &Cache, cells: &Cells, registration: &Registration) -> Result<Tensor, PriorError> {
+fn wrinkles(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
     let side = cache.side() as i64;
     let unit = side as f64 / 128.0;
-    let skin = masks::skin(registration.mean(), side);
+    let skin = masks::skin(&MEAN, side);
     // Glasses are alike on both sides too: whoever has strong edges around the eyes is passed over.
-    let judged = 1.0 - masks::glasses(registration.mean(), side) * 3.0;
+    let judged = 1.0 - masks::glasses(&MEAN, side) * 3.0;
     let mut blended = Vec::new();
     for gender in 0..2 {
         let old = cells.iter().filter(|((g, _, d), _)| *g == gender && *d >= Decade::Fifties.index());
         let indices: Vec<usize> = old.flat_map(|(_, members)| members.iter().copied()).collect();
         let (mut textures, mut strengths) = (Vec::new(), Vec::new());
         for batch in indices.chunks(BATCH) {
-            let brightness = luma(&registered(cache, batch, registration)?);
+            let brightness = luma(&faces_to_tensor(cache, batch)?);
             let ground = blur(&brightness, 4.0 * unit);
             let texture = ((brightness - &ground) / (ground + 1.2)).clamp(-0.35, 0.25) * &skin;
             let alike = &texture * texture.flip([3]);
@@ -236,10 +276,10 @@ fn wrinkles(cache: &Cache, cells: &Cells, registration: &Registration) -> Result
         // Between a mean, in which nothing is left, and a sum, which nobody has.
         let mut texture = sum / (count as f64).powf(0.75);
         if gender == 0 {
-            let beard: Tensor = masks::beard(registration.mean(), side);
+            let beard: Tensor = masks::beard(&MEAN, side);
             texture *= 1.0 - beard * 0.65;
         }
-        texture = (&texture - blur(&texture, 6.0 * unit)) * (1.0 - masks::glasses(registration.mean(), side) * 0.4);
+        texture = (&texture - blur(&texture, 6.0 * unit)) * (1.0 - masks::glasses(&MEAN, side) * 0.4);
         blended.push(texture);
     }
     Ok(Tensor::cat(&blended, 0))

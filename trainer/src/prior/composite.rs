@@ -1,15 +1,14 @@
-//! Demo visitors that belong to nobody: averages of many registered faces of one gender, group and decade.
+//! Demo visitors that belong to nobody: averages of many faces of one gender, group and decade, in the mean shape.
 //!
 //! They stand in for a camera where there is none, and in tests and documents where no real person may be shown.
 
 use super::filters::blur;
-use super::registration::Registration;
 use super::teacher::PriorError;
 use crate::data::cache::{Cache, Gender, Split};
 use crate::data::tensors::{faces_to_tensor, tensor_to_picture};
 use edge::files::write_atomic;
 use image::RgbImage;
-use shared::{Decade, Landmarks, Point};
+use shared::Decade;
 use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 use tch::{Kind, no_grad};
@@ -73,7 +72,7 @@ pub fn run(args: &Args) -> Result<(), CompositeError> {
     Ok(())
 }
 
-/// The mean of the sharpest faces of a kind, drawn in their own mean shape.
+/// The mean of the sharpest faces of a kind.
 fn composite(cache: &Cache, gender: Gender, group: &str, decade: Decade) -> Result<RgbImage, CompositeError> {
     let wanted = |index: &usize| {
         let record = &cache.records()[*index];
@@ -85,15 +84,11 @@ fn composite(cache: &Cache, gender: Gender, group: &str, decade: Decade) -> Resu
     if indices.len() < FEWEST {
         return Err(CompositeError::TooFew { found: indices.len(), decade, gender, group: group.to_owned() });
     }
-    let landmarks: Vec<Landmarks> = indices.iter().map(|&index| cache.records()[index].landmarks).collect();
-    let mean_point = |i: usize| Point::mean(&landmarks.iter().map(|face| face.0[i]).collect::<Vec<_>>());
-    let registration = Registration::new(Landmarks(std::array::from_fn(mean_point)));
     let picture = no_grad(|| {
         let mut sum = None;
-        for (indices, landmarks) in indices.chunks(32).zip(landmarks.chunks(32)) {
+        for indices in indices.chunks(32) {
             let faces = faces_to_tensor(cache, indices).map_err(PriorError::from)?;
-            let registered = registration.to_mean(&faces, &registration.flow(landmarks));
-            let part = registered.sum_dim_intlist([0i64].as_slice(), true, Kind::Float);
+            let part = faces.sum_dim_intlist([0i64].as_slice(), true, Kind::Float);
             sum = Some(sum.map_or_else(|| part.shallow_clone(), |sum: tch::Tensor| sum + &part));
         }
         let mean = sum.map(|sum| sum / indices.len() as f64).unwrap_or_default();

@@ -42,6 +42,34 @@ pub fn beard(mean: &Landmarks, side: i64) -> Tensor {
     soften(&polygon(&zone, side), side as f64 / 64.0)
 }
 
+/// Cheeks and nose `[1, 1, S, S]` in 0..1: skin in nearly every picture.
+pub fn cheeks(mean: &Landmarks, side: i64) -> Tensor {
+    let p = &mean.0;
+    let zone = [2, 41, 27, 46, 14, 54, 48].map(|i: usize| match i {
+        // Off the outline and the eyes, towards the middle of the face.
+        2 | 14 => Point::new(0.5 + (p[i].x - 0.5) * 0.7, p[i].y),
+        41 | 46 => Point::new(p[i].x, p[i].y + 0.06),
+        _ => p[i],
+    });
+    soften(&polygon(&zone, side), side as f64 / 64.0)
+}
+
+/// The brows `[1, 1, S, S]` in 0..1, with a margin.
+pub fn brows(mean: &Landmarks, side: i64) -> Tensor {
+    let unit = side as f64 / 128.0;
+    let lines = [&mean.0[17..22], &mean.0[22..27]];
+    let drawn = lines.map(|line| dilate(&polygon(&band(line), side), scaled(3, unit)));
+    soften(&drawn[0].maximum(&drawn[1]), 1.5 * unit)
+}
+
+/// Where beards grow `[1, 1, S, S]` in 0..1, without the mouth and within the face.
+pub fn beard_skin(mean: &Landmarks, side: i64) -> Tensor {
+    let unit = side as f64 / 128.0;
+    let mouth = soften(&dilate(&polygon(&mean.0[48..60], side), scaled(11, unit)), 2.0 * unit);
+    let inside = soften(&erode(&polygon(&outline(mean, 0.93, 0.97), side), scaled(3, unit)), 2.0 * unit);
+    beard(mean, side) * inside * (1.0 - mouth)
+}
+
 /// The jaw drawn a little narrower, closed by an arch under the hair line.
 fn outline(mean: &Landmarks, width: f32, height: f32) -> Vec<Point> {
     let jaw = mean.0[..17].iter().map(|p| Point::new(0.5 + (p.x - 0.5) * width, 0.5 + (p.y - 0.5) * height));

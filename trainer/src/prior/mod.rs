@@ -1,19 +1,17 @@
-//! What is known of ageing before any generator is trained: how the decades differ on average, in a frame in which every
-//! face has the same shape.
+//! What is known of ageing before any generator is trained: how the decades differ on average, in the frame of the mean shape
+//! that all faces are aligned to.
 //!
-//! Faces with landmarks come in and are [registered](registration) to the mean shape; per decade and gender a [`bank`]
-//! of colour, contrast and wrinkle texture is averaged; the [`teacher`] draws what a face of one decade would look like in
-//! another. The kiosk recipe takes it as a warm start; the adversarial and cycle losses do the rest. Labels of gender and
-//! group serve here only: nothing of them enters the generator.
+//! Per decade and gender a [`bank`] of colour, contrast, wrinkle texture and shape is averaged over the training faces and laid
+//! into the generator's head; the [`teacher`] adds what a face itself tells of skin and hair. Labels of gender and group
+//! serve here and for the visitor net only.
 
 mod bank;
 pub mod composite;
-mod filters;
+pub mod filters;
 mod masks;
-mod registration;
 pub mod sheet;
+mod spline;
 mod teacher;
 
-pub use bank::Bank;
-pub use registration::Registration;
-pub use teacher::{Prior, PriorError, Strengths};
+pub use bank::{Bank, Strengths};
+pub use teacher::{PriorError, Teacher};

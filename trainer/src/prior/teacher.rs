@@ -1,10 +1,13 @@
-//! Draws what a face of one decade would look like in another, from the [`Bank`] alone.
+//! Draws what a face would look like in another decade from the prototypes alone, held back by what this face shows: hair,
+//! glasses, hands and scarves are not skin and do not wrinkle; brows and beards turn grey where they are.
 
-use super::bank::Bank;
-use super::filters::{bands, blur, luma};
-use crate::data::cache::{Cache, CacheError, Gender};
-use shared::{Decade, Landmarks};
-use tch::{Device, Kind, Tensor, no_grad};
+use super::filters::{blur, luma};
+use super::masks;
+use crate::data::cache::CacheError;
+use crate::nets::{Ages, EditHead};
+use shared::registration::MEAN;
+use shared::{Decade, decade};
+use tch::{Kind, Tensor, no_grad};
 
 /// Why no prior can be built.
 #[derive(Debug, thiserror::Error)]
@@ -17,92 +20,76 @@ pub enum PriorError {
     Cache(#[from] CacheError),
 }
 
-/// How strongly each part of the bank is applied. Averages wash ageing out; these bring it back to what single faces
-/// show. Found by eye and by age judges in a trial.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Strengths {
-    pub colour: f64,
-    pub gains: f64,
-    pub wrinkles: f64,
-}
+/// How grey brows and beards are, a decade.
+const GREY: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.1, 0.3, 0.6];
+/// How much lighter grey hair is, as a share of the skin's brightness, and how much of its own colour it loses.
+const LIGHTER: f64 = 0.3;
+const PALER: f64 = 0.6;
+/// What is not skin keeps this share of the change.
+const KEPT: f64 = 0.1;
 
-impl Default for Strengths {
-    fn default() -> Self {
-        Self { colour: 2.2, gains: 1.8, wrinkles: 0.8 }
-    }
-}
-
-/// Wrinkles a decade, as a share of those of the sixties.
-const WRINKLES: [f32; 6] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
-
-/// The teacher of the kiosk recipe.
+/// The teacher of the kiosk recipe. Masks are in the frame of the mean shape.
 #[derive(Debug)]
-pub struct Prior {
-    pub bank: Bank,
-    pub strengths: Strengths,
+pub struct Teacher {
+    /// `[1, 1, S, S]`: cheeks and nose, whose colour is the skin's.
+    cheeks: Tensor,
+    /// `[1, 1, S, S]`: where brows grow.
+    brows: Tensor,
+    /// `[1, 1, S, S]`: where beards grow.
+    beard: Tensor,
 }
 
-impl Prior {
-    /// Builds the bank from the training faces of a cache; about a minute for FairFace.
-    pub fn build(cache: &Cache) -> Result<Self, PriorError> {
-        Ok(Self { bank: Bank::build(cache)?, strengths: Strengths::default() })
+impl Teacher {
+    pub fn new(side: i64) -> Self {
+        let (brows, beard) = (masks::brows(&MEAN, side), masks::beard_skin(&MEAN, side));
+        Self { cheeks: masks::cheeks(&MEAN, side), brows, beard }
     }
 
-    /// Faces `[N, 3, S, S]` in −1..1 with their landmarks (crop units), decades and genders, as they would look in the
-    /// decades `to`: `[N, 3, S, S]` in −1..1. Unknown genders take the mean of both.
-    pub fn target(
-        &self,
-        faces: &Tensor,
-        landmarks: &[Landmarks],
-        from: &[Decade],
-        to: &[Decade],
-        genders: &[Option<Gender>],
-    ) -> Tensor {
+    /// Faces `[N, 3, S, S]` in −1..1 as they would look in the decades `target` `[N, 6]`, `[N, 3, S, S]`.
+    pub fn lesson(&self, head: &EditHead, faces: &Tensor, target: &Tensor) -> Tensor {
         no_grad(|| {
-            let weights = weights(from, to, genders);
-            let [n, _, side, _] = faces.size()[..] else { unreachable!("faces are [N, 3, S, S]") };
-            let mixed = |bank: &Tensor| weights.matmul(&bank.reshape([12, -1])).view([n, 3, side, side]);
-            let wrinkles =
-                wrinkle_weights(from, to, genders).matmul(&self.bank.wrinkles.view([2, -1])).view([n, 1, side, side]);
-            let maps = Tensor::cat(&[mixed(&self.bank.colour), mixed(&self.bank.gains), wrinkles], 1);
-
-            let flow = self.bank.registration.flow(landmarks);
-            let maps = self.bank.registration.to_face(&maps, &flow).to_device(faces.device());
-            let (colour, gains, wrinkles) = (maps.narrow(1, 0, 3), maps.narrow(1, 3, 3), maps.narrow(1, 6, 1));
+            let device = faces.device();
+            let (apparent, code) = head.visitor.of(faces);
+            let mut edit = head.edit(faces, Ages { target, apparent: &apparent, code: &code }, None);
+            let skin = self.skin(faces);
+            let shown = blur(&skin.likeness, 1.5) * (1.0 - KEPT) + KEPT;
+            edit.change *= &shown;
+            edit.detail *= &shown;
+            let curve = Tensor::from_slice(&GREY).view([-1, 1]).to_device(device);
+            let amount = (target - &apparent).matmul(&curve).relu().view([-1, 1, 1, 1]);
+            let bearded = code.narrow(1, 0, 1).view([-1, 1, 1, 1]) * self.beard.to_device(device);
+            let grown = dark(&skin.darker, 0.2) * self.brows.to_device(device);
+            let grey = grown.maximum(&(dark(&skin.darker, 0.35) * bearded)) * amount;
             let brightness = luma(faces);
-            let factors = (gains * self.strengths.gains).clamp(-1.3, 1.2).exp() - 1.0;
-            let contrast = (factors * bands(&brightness)).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
-            let texture = wrinkles * self.strengths.wrinkles * (blur(&brightness, 2.0) + 1.2);
-            (faces + colour * self.strengths.colour + contrast + texture).clamp(-1.0, 1.0)
+            edit.change += (brightness - faces) * &grey * PALER + &grey * (skin.tone + 1.0) * LIGHTER;
+            edit.apply(faces).clamp(-1.0, 1.0)
         })
     }
-}
 
-/// `[N, 12]`: target minus source decade, for each gender.
-fn weights(from: &[Decade], to: &[Decade], genders: &[Option<Gender>]) -> Tensor {
-    let mut values = vec![0.0f32; from.len() * 12];
-    for (row, ((from, to), gender)) in values.chunks_exact_mut(12).zip(from.iter().zip(to).zip(genders)) {
-        for (g, share) in shares(*gender).into_iter().enumerate() {
-            row[g * 6 + to.index()] += share;
-            row[g * 6 + from.index()] -= share;
-        }
+    fn skin(&self, faces: &Tensor) -> Skin {
+        let cheeks = self.cheeks.to_device(faces.device());
+        let share = &cheeks / cheeks.sum(Kind::Float);
+        let tone = (faces * share).sum_dim_intlist([2i64, 3].as_slice(), true, Kind::Float);
+        let (brightness, tone_brightness) = (luma(faces), luma(&tone));
+        let colour = (faces - &brightness) - (&tone - &tone_brightness);
+        let colour = colour.square().sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+        let light = (&brightness - &tone_brightness).square();
+        let likeness = (-(light / 0.5) - colour / 0.06).exp();
+        let darker = (&tone_brightness - &brightness) / (&tone_brightness + 1.05);
+        Skin { tone: tone_brightness, likeness, darker }
     }
-    Tensor::from_slice(&values).view([-1, 12]).to_device(Device::Cpu)
 }
 
-/// `[N, 2]`: wrinkles to add, for each gender; none are taken away, that is the gains' part.
-fn wrinkle_weights(from: &[Decade], to: &[Decade], genders: &[Option<Gender>]) -> Tensor {
-    let rows = from.iter().zip(to).zip(genders).flat_map(|((from, to), gender)| {
-        let more = (WRINKLES[to.index()] - WRINKLES[from.index()]).max(0.0);
-        shares(*gender).map(|share| share * more)
-    });
-    Tensor::from_slice(&rows.collect::<Vec<f32>>()).view([-1, 2])
+struct Skin {
+    /// Brightness of cheeks and nose, `[N, 1, 1, 1]` in −1..1.
+    tone: Tensor,
+    /// How much each pixel is like this face's skin, `[N, 1, S, S]` in 0..1.
+    likeness: Tensor,
+    /// How much darker than the skin, as a share of its brightness, `[N, 1, S, S]`.
+    darker: Tensor,
 }
 
-fn shares(gender: Option<Gender>) -> [f32; 2] {
-    match gender {
-        Some(Gender::Male) => [1.0, 0.0],
-        Some(Gender::Female) => [0.0, 1.0],
-        None => [0.5, 0.5],
-    }
+/// 0 up to a share of darkness, 1 from 0.3 more on.
+fn dark(darker: &Tensor, from: f64) -> Tensor {
+    ((darker - from) / 0.3).clamp(0.0, 1.0)
 }

@@ -4,7 +4,8 @@
 
 use super::random::{Purpose, stream};
 use crate::data::cache::{Cache, CacheError, Gender, Split};
-use crate::prior::Prior;
+use crate::nets::EditHead;
+use crate::prior::Teacher;
 use crate::recipe::Recipe;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -36,13 +37,9 @@ pub struct Batch {
 
 impl Batch {
     /// Adds what the teacher makes of each face at its partner's decade.
-    pub fn teach(&mut self, prior: &Prior) {
+    pub fn teach(&mut self, teacher: &Teacher, head: &EditHead) {
         let Self { x, y } = self;
-        let lesson = |faces: &Faces, to: &Faces| {
-            let pictures = faces.pictures.to_device(Device::Cpu);
-            let target = prior.target(&pictures, &faces.landmarks, &faces.decades, &to.decades, &faces.genders);
-            target.to_device(faces.pictures.device())
-        };
+        let lesson = |faces: &Faces, to: &Faces| teacher.lesson(head, &faces.pictures, &to.ages);
         (x.lesson, y.lesson) = (Some(lesson(x, y)), Some(lesson(y, x)));
     }
 }

@@ -24,6 +24,11 @@ pub fn distance_to_lesson(picture: &Tensor, lesson: &Tensor) -> Tensor {
     error.abs().mean(Kind::Float) + distance(&error, &smooth) + error.square().mean(Kind::Float) * 4.0
 }
 
+/// Cross-entropy of each row: logits `[N, K]` against shares `[N, K]`, `[N]`.
+pub fn cross_entropy(logits: &Tensor, shares: &Tensor) -> Tensor {
+    -(logits.log_softmax(1, Kind::Float) * shares).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+}
+
 /// The losses of one step, unweighted. `_g` belongs to x → y, `_f` to y → x.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepLosses {
@@ -41,10 +46,11 @@ pub struct WayLosses {
     pub identity: f64,
     pub prior: f64,
     pub mask: f64,
+    pub judge: f64,
 }
 
 /// Names of the columns that [`StepLosses::values`] fills.
-pub const COLUMNS: [&str; 12] = [
+pub const COLUMNS: [&str; 14] = [
     "adversarial_g",
     "adversarial_f",
     "cycle_x",
@@ -55,6 +61,8 @@ pub const COLUMNS: [&str; 12] = [
     "prior_f",
     "mask_g",
     "mask_f",
+    "judge_g",
+    "judge_f",
     "d_y",
     "d_x",
 ];
@@ -73,6 +81,8 @@ impl StepLosses {
             f.prior,
             g.mask,
             f.mask,
+            g.judge,
+            f.judge,
             d_y,
             d_x,
         ]

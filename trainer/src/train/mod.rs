@@ -37,5 +37,6 @@ pub mod report;
 mod run;
 pub mod step;
 mod threads;
+pub mod visitor;
 
 pub use run::{Args, TrainError, run};

@@ -14,6 +14,10 @@ pub enum Purpose {
     PoolY,
     /// What the pool of D_X gives back in one step.
     PoolX,
+    /// Faces and variations of one step of the visitor net's training.
+    Visitor,
+    /// How faces are varied before the visitor net judges them, in one step.
+    Judge,
 }
 
 /// The stream for a purpose at a place (a step, or a pass); places stay below 2^56.

@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn curves_are_means_over_equal_parts() {
-        let row = |step| Row { step, learning_rate: 0.1, seconds: 1.0, losses: [step as f64; 12] };
+        let row = |step| Row { step, learning_rate: 0.1, seconds: 1.0, losses: [step as f64; 14] };
         let rows: Vec<_> = (1..=960).map(row).collect();
         let points = curve("d_y", &rows).unwrap();
         assert_eq!((points.len(), points[0]), (240, (4.0, 2.5)));

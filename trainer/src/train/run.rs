@@ -9,8 +9,9 @@ use super::model::Model;
 use super::preview::Preview;
 use super::report::{self, ReportError};
 use super::step::{Pools, Setting, step};
+use super::visitor::{self, VisitorError};
 use crate::data::cache::{Cache, CacheError};
-use crate::prior::{Prior, PriorError};
+use crate::prior::{Bank, PriorError, Teacher};
 use crate::recipe::{Recipe, RecipeError};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs;
@@ -58,6 +59,8 @@ pub enum TrainError {
     Report(#[from] ReportError),
     #[error(transparent)]
     Prior(#[from] PriorError),
+    #[error(transparent)]
+    Visitor(#[from] VisitorError),
     #[error("`{0}` holds a run already; --resume goes on with it, another --out starts a new one")]
     Occupied(PathBuf),
     #[error(
@@ -154,7 +157,10 @@ impl Run<'_> {
         let log_path = self.dir.join(super::log::FILE_NAME);
         let mut log = LossLog::open(self.dir, self.state.step).map_err(write(log_path.clone()))?;
         let preview = Preview::choose(cache, compute.device)?;
-        let teacher = (self.recipe.losses.prior > 0.0).then(|| Prior::build(cache)).transpose()?;
+        if self.state.step == 0 {
+            self.prepare(cache, compute)?;
+        }
+        let teacher = (self.recipe.losses.prior > 0.0).then(|| Teacher::new(cache.side() as i64));
         let stop = stop_flag();
         let training = self.recipe.training;
         let progress = progress(self.state.step, end);
@@ -162,8 +168,8 @@ impl Run<'_> {
             let started = Instant::now();
             let n = self.state.step;
             let mut batch = batches.get(n)?;
-            if let Some(prior) = &teacher {
-                batch.teach(prior);
+            if let (Some(teacher), Some(head)) = (&teacher, &self.model.g().edit) {
+                batch.teach(teacher, head);
             }
             let rates = self.recipe.rates(n, self.total);
             let weights = self.recipe.losses;
@@ -198,6 +204,23 @@ impl Run<'_> {
         }
         progress.finish();
         println!("{} steps done: {}", self.state.step, self.dir.join(report::FILE_NAME).display());
+        Ok(())
+    }
+
+    /// What the head `edit` starts with: a trained visitor net and the decades' prototypes.
+    fn prepare(&self, cache: &Cache, compute: Compute) -> Result<(), TrainError> {
+        let average = self.model.average.as_ref().map(|average| &average.net);
+        let generators = [Some(self.model.g()), average];
+        let mut heads = generators.into_iter().flatten().filter_map(|generator| generator.edit.as_ref());
+        let (Some(head), Some(recipe)) = (heads.next(), self.recipe.visitor) else { return Ok(()) };
+        visitor::ensure(self.dir, cache, recipe, self.recipe.training.seed, compute, &head.visitor)?;
+        if let Some(strengths) = self.recipe.prototypes {
+            println!("prototypes of the decades");
+            Bank::build(cache)?.fill(head, strengths);
+        }
+        for other in heads {
+            other.copy(head);
+        }
         Ok(())
     }
 

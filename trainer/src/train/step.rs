@@ -11,12 +11,15 @@
 //! which does not depend on which comes first.
 
 use super::batches::{Batch, Faces};
-use super::losses::{GENERATED, REAL, StepLosses, WayLosses, distance, distance_to_lesson, least_squares};
+use super::losses::{
+    GENERATED, REAL, StepLosses, WayLosses, cross_entropy, distance, distance_to_lesson, least_squares,
+};
 use super::model::Model;
 use super::pool::Pool;
 use super::random::{Purpose, stream};
 use super::threads::{Shared, both};
-use crate::nets::{Discriminator, Generator};
+use super::visitor::varied;
+use crate::nets::{Discriminator, Generator, Visitor};
 use crate::recipe::{Rates, Weights};
 use tch::{Kind, Tensor};
 
@@ -70,7 +73,7 @@ pub fn step(
     model.generators.optimizer.zero_grad();
     let (older, younger) = ways(model, batch);
     let ((g, fake_y), (f, fake_x)) =
-        both(parallel, || generator_losses(&older, &weights), || generator_losses(&younger, &weights));
+        both(parallel, || generator_losses(&older, setting, step), || generator_losses(&younger, setting, step));
     (losses.g, losses.f) = (g, f);
     model.discriminators.store.unfreeze();
     if losses.non_finite().is_some() {
@@ -114,10 +117,11 @@ fn ways<'a>(model: &'a Model, batch: &'a Batch) -> (Way<'a>, Way<'a>) {
 }
 
 /// Written for x → y: adds the gradients of this direction's losses to G and F; gives the losses and the fake ŷ.
-fn generator_losses(way: &Way, weights: &Weights) -> (WayLosses, Tensor) {
+fn generator_losses(way: &Way, setting: &Setting, step: u64) -> (WayLosses, Tensor) {
+    let weights = &setting.weights;
     let (g, f, d_y) = (way.there.get(), way.back.get(), way.judge.get());
     let Faces { pictures: x, ages: a, lesson, .. } = way.source.get();
-    let c = &way.target.get().ages;
+    let Faces { pictures: y, ages: c, .. } = way.target.get();
     let zero = || Tensor::zeros([], (Kind::Float, x.device()));
 
     // ŷ = G(x, c)
@@ -132,13 +136,18 @@ fn generator_losses(way: &Way, weights: &Weights) -> (WayLosses, Tensor) {
     // The teacher's picture of x at c
     let prior = lesson.as_ref().map_or_else(zero, |lesson| distance_to_lesson(fake, lesson));
     // E[mask]: nothing changes without need
-    let mask = made.edit.as_ref().map_or_else(zero, |(_, mask)| mask.mean(Kind::Float));
+    let mask = made.edit.as_ref().map_or_else(zero, |edit| edit.mask.mean(Kind::Float));
+    // How much less ŷ looks like c than real faces of c do
+    let guide = g.edit.as_ref().filter(|_| weights.judge > 0.0);
+    let mut rng = stream(setting.seed, Purpose::Judge, step);
+    let judge = guide.map_or_else(zero, |head| judged(&head.visitor, x, fake, y, c, &mut rng));
 
     let objective = &adversarial * weights.adversarial
         + &cycle * weights.cycle
         + &identity * weights.identity
         + &prior * weights.prior
-        + &mask * weights.mask;
+        + &mask * weights.mask
+        + &judge * weights.judge;
     objective.backward();
 
     let value = |loss: &Tensor| loss.double_value(&[]);
@@ -148,8 +157,22 @@ fn generator_losses(way: &Way, weights: &Weights) -> (WayLosses, Tensor) {
         identity: value(&identity),
         prior: value(&prior),
         mask: value(&mask),
+        judge: value(&judge),
     };
     (losses, fake.detach())
+}
+
+/// Cross-entropy of the decade that the frozen visitor net reads in `fake`, above its mean for the real faces `y` of that decade
+/// and never below; and how far the code that it reads has gone from the source's. A judge pushed further would be fooled.
+fn judged(visitor: &Visitor, x: &Tensor, fake: &Tensor, y: &Tensor, c: &Tensor, rng: &mut impl rand::Rng) -> Tensor {
+    let (real, own) = tch::no_grad(|| {
+        let real = cross_entropy(&visitor.forward(y, false).decade, c).mean(Kind::Float);
+        (real, visitor.of(x).1)
+    });
+    let read = visitor.read(&varied(fake, rng), false);
+    let decade = (cross_entropy(&read.decade, c) - real).relu();
+    let code = cross_entropy(&read.code, &own) - cross_entropy(&own.log(), &own);
+    (decade + code.relu() * 0.3).mean(Kind::Float)
 }
 
 /// Written for x → y: adds the gradient of D_Y's loss; `seen` are pictures that G made and the decades they were made for.
@@ -238,7 +261,9 @@ mod tests {
             let mean =
                 |part: &[StepLosses], of: fn(&StepLosses) -> f64| part.iter().map(of).sum::<f64>() / part.len() as f64;
             let (early, late) = (&losses[..5], &losses[losses.len() - 5..]);
-            for of in [(|l| l.g.cycle + l.f.cycle) as fn(&StepLosses) -> f64, |l| l.d_y + l.d_x] {
+            // A fresh head `edit` changes next to nothing, so that its cycle cannot close further.
+            let all = [(|l| l.d_y + l.d_x) as fn(&StepLosses) -> f64, |l| l.g.cycle + l.f.cycle];
+            for of in &all[..if index == 0 { 2 } else { 1 }] {
                 let (early, late) = (mean(early, of), mean(late, of));
                 assert!(late < 0.8 * early, "{}: {early} → {late}", recipe.name);
             }
@@ -274,9 +299,12 @@ mod tests {
         }
     }
 
+    const PROTOTYPES: &str = "\n[prototypes]\ncolour = 1.0\ngains = 1.0\nwrinkles = 1.0\nshape = 1.0\n";
+
     #[test]
     fn a_lesson_pulls_the_generator_towards_it() {
-        let recipe = recipe(|_| tiny(2).text.replace("adversarial = 1.0", "adversarial = 0.0\nprior = 100.0"));
+        let recipe =
+            recipe(|_| tiny(2).text.replace("adversarial = 1.0", "adversarial = 0.0\nprior = 100.0") + PROTOTYPES);
         let mut model = Model::new(&recipe, Device::Cpu);
         let mut batch = batch();
         batch.x.lesson = Some(batch.x.pictures.shallow_clone() + 0.3);

@@ -1,0 +1,133 @@
+//! Do aged faces look like real ones of the decade? Features come in; the kernel distance (KID, Bińkowski et al. 2018) of two sets
+//! goes out: 0 for sets of one kind, the larger the more they differ.
+
+use super::mean;
+use crate::evaluate::subject::Subject;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use shared::Decade;
+
+/// How often the real faces are halved by chance.
+const HALVINGS: u64 = 20;
+
+/// Distances to the real faces of one decade.
+#[derive(Clone, Debug, Serialize)]
+pub struct Realism {
+    pub decade: Decade,
+    /// Faces of other decades, aged to this one.
+    pub aged: f64,
+    /// The same faces as they are.
+    pub source: f64,
+    /// Half of the decade's real faces to the other half.
+    pub halves: f64,
+    /// Aged faces judged.
+    pub faces: usize,
+}
+
+/// Nothing without the judge's features; decades of which there are too few people are left out.
+pub fn measure(subjects: &[&Subject]) -> Vec<Realism> {
+    Decade::ALL.into_iter().filter_map(|decade| by_decade(subjects, decade)).collect()
+}
+
+fn by_decade(subjects: &[&Subject], decade: Decade) -> Option<Realism> {
+    let (own, others): (Vec<&Subject>, Vec<&Subject>) =
+        subjects.iter().partition(|subject| subject.person.decade == decade);
+    let mut real = sources(own.iter().copied())?;
+    let aged = features(others.iter().map(|subject| &subject.aged[decade.index()].opinion.features))?;
+    if real.len() < 4 || aged.len() < 2 {
+        return None;
+    }
+    let (aged_to_real, source_to_real) =
+        (kernel_distance(&aged, &real), kernel_distance(&sources(others.iter().copied())?, &real));
+    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let halves = (0..HALVINGS).map(|_| {
+        real.shuffle(&mut random);
+        let (one, other) = real.split_at(real.len() / 2);
+        kernel_distance(one, other)
+    });
+    let halves = mean(&halves.collect::<Vec<_>>());
+    Some(Realism { decade, aged: aged_to_real, source: source_to_real, halves, faces: aged.len() })
+}
+
+/// Everybody's aged faces against everybody's sources, all decades together: for groups too small to be split by decades.
+pub fn overall(subjects: &[&Subject]) -> Option<f64> {
+    let aged = features(subjects.iter().flat_map(|subject| subject.aged.iter().map(|seen| &seen.opinion.features)))?;
+    let real = sources(subjects.iter().copied())?;
+    (real.len() >= 2).then(|| kernel_distance(&aged, &real))
+}
+
+fn sources<'a>(subjects: impl Iterator<Item = &'a Subject>) -> Option<Vec<&'a [f32]>> {
+    features(subjects.map(|subject| &subject.source.opinion.features))
+}
+
+fn features<'a>(of: impl Iterator<Item = &'a Option<Vec<f32>>>) -> Option<Vec<&'a [f32]>> {
+    of.map(|features| features.as_deref()).collect()
+}
+
+/// Squared maximum mean discrepancy under (x·y/d + 1)³, without bias: may be a little below 0. NaN for sets of less than two.
+pub fn kernel_distance(a: &[&[f32]], b: &[&[f32]]) -> f64 {
+    let within = |set: &[&[f32]]| {
+        let sum: f64 = set.iter().enumerate().map(|(i, x)| set[..i].iter().map(|y| kernel(x, y)).sum::<f64>()).sum();
+        2.0 * sum / (set.len() as f64 * (set.len() as f64 - 1.0))
+    };
+    let between: f64 = a.iter().map(|x| b.iter().map(|y| kernel(x, y)).sum::<f64>()).sum();
+    within(a) + within(b) - 2.0 * between / (a.len() * b.len()) as f64
+}
+
+fn kernel(x: &[f32], y: &[f32]) -> f64 {
+    // Eight sums side by side, so that the compiler may use vector registers.
+    let mut sums = [0.0f32; 8];
+    for (x, y) in x.chunks(8).zip(y.chunks(8)) {
+        for (sum, (x, y)) in sums.iter_mut().zip(x.iter().zip(y)) {
+            *sum += x * y;
+        }
+    }
+    (f64::from(sums.iter().sum::<f32>()) / x.len() as f64 + 1.0).powi(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::subject::tests::subject;
+    use rand::Rng;
+
+    fn cloud(seed: u64, count: usize, shift: f32) -> Vec<Vec<f32>> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        (0..count).map(|_| (0..20).map(|_| random.random::<f32>() + shift).collect()).collect()
+    }
+
+    fn between(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
+        let slices = |set: &[Vec<f32>]| set.iter().map(|x| x.to_vec()).collect::<Vec<_>>();
+        let (a, b) = (slices(a), slices(b));
+        kernel_distance(
+            &a.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+            &b.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn sets_of_one_kind_have_no_distance_and_it_grows_with_the_shift() {
+        let real = cloud(1, 200, 0.0);
+        let distances: Vec<f64> = [0.0, 0.1, 0.2, 0.4].map(|shift| between(&real, &cloud(2, 200, shift))).into();
+        assert!(distances[0].abs() < 0.003, "{distances:?}");
+        assert!(distances.windows(2).all(|pair| pair[1] > 2.0 * pair[0].max(0.001)), "{distances:?}");
+    }
+
+    #[test]
+    fn the_distance_is_that_of_its_formula() {
+        // d = 1, k(x, y) = (xy + 1)³: within {0, 1} 1, within {2, 3} 343, between 1, 1, 27, 64.
+        let distance = between(&[vec![0.0], vec![1.0]], &[vec![2.0], vec![3.0]]);
+        assert_eq!(distance, 1.0 + 343.0 - 2.0 * (1.0 + 1.0 + 27.0 + 64.0) / 4.0);
+    }
+
+    #[test]
+    fn decades_with_people_are_measured() {
+        let people: Vec<Subject> = (0..36).map(|number| subject(number, 0.0)).collect();
+        let realism = measure(&people.iter().collect::<Vec<_>>());
+        assert_eq!(realism.len(), 6);
+        assert!(realism.iter().all(|row| row.faces == 30 && row.aged.is_finite() && row.halves.is_finite()));
+        assert_eq!(measure(&[&people[0]]).len(), 0);
+    }
+}

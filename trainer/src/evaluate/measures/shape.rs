@@ -1,0 +1,103 @@
+//! Does the shape of the face move as real faces' do? Aligned landmarks of sources and decades come in (in eye distances).
+
+use super::{Decades, cosine, each, mean};
+use crate::evaluate::subject::Subject;
+use serde::Serialize;
+use shared::Landmarks;
+use shared::landmarks::COUNT as POINTS;
+
+/// 68 shifts, x and y in turn.
+type Shift = Vec<f32>;
+
+/// Lengths are means over the points, in hundredths of the eye distance.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shape {
+    /// How far the points move when everybody is aged to the decade.
+    pub aged: Decades,
+    /// How far the mean face of the decade is from the mean face of all.
+    pub real: Decades,
+    /// Cosine of the two shifts, as vectors of 136 numbers: 1 for the same directions.
+    pub cosine: Decades,
+    /// The same from the 10s to the 60s.
+    pub whole_aged: f64,
+    pub whole_real: f64,
+    pub whole_cosine: f64,
+}
+
+/// Mean faces of the decades, where somebody of the decade is there.
+pub struct RealShapes([Option<Shift>; shared::decade::COUNT]);
+
+impl RealShapes {
+    pub fn of(subjects: &[&Subject]) -> Self {
+        Self(core::array::from_fn(|decade| {
+            let own = subjects.iter().filter(|subject| subject.person.decade.index() == decade);
+            mean_of(own.filter_map(|subject| subject.source.shape.as_ref().map(flat)))
+        }))
+    }
+}
+
+/// Nothing where the decades lack people whose points were found.
+pub fn measure(subjects: &[&Subject], real: &RealShapes) -> Option<Shape> {
+    let moved = |decade: usize| {
+        mean_of(subjects.iter().filter_map(|subject| {
+            Some(minus(&flat(subject.aged[decade].shape.as_ref()?), &flat(subject.source.shape.as_ref()?)))
+        }))
+    };
+    let aged = (0..shared::decade::COUNT).map(moved).collect::<Option<Vec<Shift>>>()?;
+    let real = real.0.iter().cloned().collect::<Option<Vec<Shift>>>()?;
+    let middle = mean_of(real.iter().cloned())?;
+    let (first, last) = (aged.first()?, aged.last()?);
+    let (whole_aged, whole_real) = (minus(last, first), minus(real.last()?, real.first()?));
+    Some(Shape {
+        aged: each(|decade| length(&aged[decade])),
+        real: each(|decade| length(&minus(&real[decade], &middle))),
+        cosine: each(|decade| cosine(&aged[decade], &minus(&real[decade], &middle))),
+        whole_aged: length(&whole_aged),
+        whole_real: length(&whole_real),
+        whole_cosine: cosine(&whole_aged, &whole_real),
+    })
+}
+
+fn flat(landmarks: &Landmarks) -> Shift {
+    landmarks.0.iter().flat_map(|p| [p.x, p.y]).collect()
+}
+
+fn minus(a: &[f32], b: &[f32]) -> Shift {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
+}
+
+fn mean_of(shifts: impl Iterator<Item = Shift>) -> Option<Shift> {
+    let (mut sum, mut count) = (vec![0.0f32; 2 * POINTS], 0);
+    for shift in shifts {
+        sum.iter_mut().zip(&shift).for_each(|(sum, value)| *sum += value);
+        count += 1;
+    }
+    (count > 0).then(|| sum.into_iter().map(|sum| sum / count as f32).collect())
+}
+
+fn length(shift: &[f32]) -> f64 {
+    mean(&shift.chunks(2).map(|p| 100.0 * f64::from(p[0].hypot(p[1]))).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::subject::tests::subject;
+
+    #[test]
+    fn shapes_that_move_as_real_ones_do_have_a_cosine_of_one() {
+        // A subject's points move right by 0.01 for each year that they are judged.
+        let people: Vec<Subject> = (0..12).map(|number| subject(number, 0.0)).collect();
+        let people: Vec<&Subject> = people.iter().collect();
+        let shape = measure(&people, &RealShapes::of(&people)).unwrap();
+        assert!((shape.whole_cosine - 1.0).abs() < 1e-3, "{shape:?}");
+        assert!((shape.whole_aged - 50.0).abs() < 0.1 && (shape.whole_real - 50.0).abs() < 0.1, "{shape:?}");
+        assert!(shape.cosine.iter().all(|cosine| (cosine - 1.0).abs() < 1e-2), "{shape:?}");
+    }
+
+    #[test]
+    fn a_decade_without_people_leaves_no_shape() {
+        let person = subject(0, 0.0);
+        assert!(measure(&[&person], &RealShapes::of(&[&person])).is_none());
+    }
+}

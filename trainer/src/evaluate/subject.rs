@@ -1,0 +1,139 @@
+//! One person, aged by the device's code and measured: a photograph comes in, everything that the judges and rulers say of the
+//! source and its six decades goes out.
+
+use super::EvaluateError;
+use super::judges::mobilenet::SIDE;
+use super::judges::{Judges, Opinion, chip};
+use super::measures::limits::{Kept, Ruler};
+use super::sample::Person;
+use edge::ager::Ager;
+use edge::bundle::Bundle;
+use edge::face::{Face, FaceFinder};
+use edge::mirror::Mirror;
+use edge::photograph::{self, Aged, PhotographError};
+use edge::portrait::Framing;
+use image::RgbImage;
+use shared::decade::COUNT;
+use shared::{Landmarks, Similarity};
+
+/// What ages people; one a thread.
+pub struct Device {
+    finder: FaceFinder,
+    mirror: Mirror,
+}
+
+/// A person through the decades.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    pub person: Person,
+    pub source: Seen,
+    /// Youngest first.
+    pub aged: [Seen; COUNT],
+    /// What of the source was kept in each decade.
+    pub kept: [Kept; COUNT],
+}
+
+/// One portrait as the judges see it.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub opinion: Opinion,
+    /// The landmarks as found in this very portrait, aligned, in eye distances.
+    pub shape: Option<Landmarks>,
+}
+
+impl Device {
+    pub fn new(bundle: &Bundle) -> Result<Self, EvaluateError> {
+        Ok(Self { finder: FaceFinder::embedded()?, mirror: Mirror::new(Ager::new(bundle)?) })
+    }
+
+    /// The largest face of a photograph through the decades; `None` where no face is found.
+    pub fn age(&mut self, photo: &RgbImage) -> Result<Option<Aged>, EvaluateError> {
+        match photograph::age(&mut self.finder, &mut self.mirror, photo) {
+            Ok(aged) => Ok(Some(aged)),
+            Err(PhotographError::NoFace) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ages and judges a person; `None` where no face is found.
+    pub fn measure(&mut self, judges: &Judges, person: &Person) -> Result<Option<Subject>, EvaluateError> {
+        let photo = edge::photo::read(&person.path)?;
+        let Some(aged) = self.age(&photo)? else { return Ok(None) };
+        let landmarks = aged.face.landmarks.map(&to_portrait(&aged, &photo)?);
+        let face = Face { landmarks, score: aged.face.score };
+        let alignment = shared::align(&landmarks.five())?;
+        let crop = |picture: &RgbImage| chip::square(picture, &alignment, SIDE).map_err(super::JudgeError::from);
+        let source_crop = crop(&aged.source)?;
+        let source = self.see(judges, &aged.source, &face, &source_crop)?;
+        let ruler = Ruler::new(&aged.source, &landmarks, source_crop)?;
+        let (mut seen, mut kept) = (Vec::new(), Vec::new());
+        for portrait in &aged.decades {
+            let crop = crop(portrait)?;
+            kept.push(ruler.measure(portrait, &crop));
+            seen.push(self.see(judges, portrait, &face, &crop)?);
+        }
+        let (Ok(seen), Ok(kept)) = (seen.try_into(), kept.try_into()) else { return Ok(None) };
+        Ok(Some(Subject { person: person.clone(), source, aged: seen, kept }))
+    }
+
+    /// All portraits are judged where the source has its face; only the shape is looked for anew.
+    fn see(&mut self, judges: &Judges, picture: &RgbImage, face: &Face, crop: &[u8]) -> Result<Seen, EvaluateError> {
+        let found = self.finder.follow(picture, face)?;
+        let shape = found.and_then(|face| aligned(&face.landmarks));
+        Ok(Seen { opinion: judges.judge(picture, &face.landmarks, crop)?, shape })
+    }
+}
+
+/// From the photograph's pixels to those of its portraits.
+pub fn to_portrait(aged: &Aged, photo: &RgbImage) -> Result<Similarity, EvaluateError> {
+    let alignment = shared::align(&aged.face.landmarks.five())?;
+    let to_photo = alignment.inverse().ok_or(EvaluateError::Framing)?;
+    let framing = Framing::around(&to_photo, photo.width(), photo.height());
+    // Whoever frames portraits otherwise has to tell it here.
+    if framing.size() == aged.source.dimensions() { Ok(framing.to_portrait()) } else { Err(EvaluateError::Framing) }
+}
+
+/// Aligned by the five points, in eye distances.
+fn aligned(landmarks: &Landmarks) -> Option<Landmarks> {
+    let to_crop = shared::align(&landmarks.five()).ok()?;
+    let eyes = shared::alignment::TEMPLATE.left_eye.distance(shared::alignment::TEMPLATE.right_eye);
+    let shape = landmarks.map(&to_crop.then(&Similarity::scaling(1.0 / eyes)));
+    shape.is_finite().then_some(shape)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::sample::tests::person;
+    use super::*;
+    use shared::Point;
+
+    /// Somebody judged 20, 30, … 70 in their decades (`years` added), a little less like themself with each decade away.
+    pub fn subject(number: usize, years: f64) -> Subject {
+        let person = person(number);
+        let own = person.decade.index();
+        let seen = |age: f64, away: usize| Seen {
+            opinion: Opinion {
+                ages: [Some(age), Some(age + 1.0)],
+                embedding: Some(vec![1.0, 0.1 * away as f32, 0.0]),
+                features: Some((0..8).map(|i| ((number * 7 + i * 3) % 5) as f32 + 0.1 * away as f32).collect()),
+            },
+            shape: Some(Landmarks(core::array::from_fn(|i| Point::new(i as f32 + 0.01 * age as f32, 0.0)))),
+        };
+        let middle = |decade: usize| 10.0 * decade as f64 + 15.0;
+        Subject {
+            source: seen(middle(own), 0),
+            aged: core::array::from_fn(|d| seen(middle(d) + years, d.abs_diff(own))),
+            kept: [Kept { energy: 1.1, detail: 1.05, outside: 0.25 }; COUNT],
+            person,
+        }
+    }
+
+    #[test]
+    fn shapes_do_not_depend_on_where_the_face_is() {
+        let face = super::super::judges::chip::tests::face();
+        let turned = face.map(&Similarity::about(Point::new(3.0, 9.0), 0.3, 1.7));
+        let (a, b) = (aligned(&face).unwrap(), aligned(&turned).unwrap());
+        assert!(a.0.iter().zip(&b.0).all(|(p, q)| p.distance(*q) < 1e-3));
+        assert!(aligned(&Landmarks([Point::new(1.0, 1.0); 68])).is_none());
+    }
+}

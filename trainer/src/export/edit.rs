@@ -1,0 +1,204 @@
+//! The head `edit` as ONNX nodes: the visitor net, what the layers are told, and the edit itself, line for line as in
+//! [`crate::nets`].
+
+use super::onnx::{Attribute, GraphBuilder};
+use super::operators::{Walk, values};
+use crate::nets::{
+    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, STEEPNESS, TEXTURE_REACH,
+    Unit, Visitor, WRINKLES, YOUNGER, doubling,
+};
+use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
+use shared::decade;
+use tch::{Device, Tensor};
+
+const DECADES: i64 = decade::COUNT as i64;
+
+/// Names of what the visitor net made of the face.
+pub struct Told {
+    /// `[1, CONDITION]`: what the layers are told.
+    pub condition: String,
+    /// `[1, 6]`: target minus apparent decade.
+    way: String,
+    /// `[1, CODES]`
+    code: String,
+}
+
+/// `face` and `age` → what the layers are told.
+pub fn condition(graph: &mut GraphBuilder, visitor: &Visitor, face: &str, age: &str) -> Told {
+    let two = [("kernel_shape", Attribute::Ints(vec![2; 2])), ("strides", Attribute::Ints(vec![2; 2]))];
+    let small = graph.node("AveragePool", &[face], "visitor.small", &two);
+    let mut x = unit(graph, "visitor.stem", &visitor.stem, &small);
+    x = silu(graph, "visitor.stem.silu", &x);
+    for (i, block) in visitor.blocks.iter().enumerate() {
+        let name = |part: &str| format!("visitor.block{}.{part}", i + 1);
+        let y = unit(graph, &name("first"), &block.first, &x);
+        let y = silu(graph, &name("first.silu"), &y);
+        let y = unit(graph, &name("second"), &block.second, &y);
+        let past = graph.node("AveragePool", &[&x], &name("halved"), &two);
+        let past = unit(graph, &name("past"), &block.past, &past);
+        let sum = graph.add(&name("sum"), &y, &past);
+        x = silu(graph, &name("silu"), &sum);
+    }
+    let mean = graph.mean_plane("visitor.mean", &x);
+    let mean = graph.flatten("visitor.flat", &mean);
+    let logits = graph.linear("visitor.logits", &mean, &visitor.weight, Some(&visitor.bias));
+    let softmax = |graph: &mut GraphBuilder, name: &str, x: &str| {
+        graph.node("Softmax", &[x], name, &[("axis", Attribute::Int(1))])
+    };
+    let steepness = graph.floats("visitor.steepness", &[1], &[STEEPNESS as f32]);
+    let decades = graph.channels("visitor.decade.timid", &logits, 0..DECADES);
+    let decades = graph.multiply("visitor.decade.logits", &decades, &steepness);
+    let apparent = softmax(graph, "visitor.decade", &decades);
+    let codes = graph.channels("visitor.code.logits", &logits, DECADES..DECADES + CODES);
+    let code = softmax(graph, "visitor.code", &codes);
+    let along = [("axis", Attribute::Int(1))];
+    let condition = graph.node("Concat", &[age, &apparent, &code], "condition", &along);
+    let way = graph.node("Sub", &[age, &apparent], "way", &[]);
+    debug_assert_eq!(CONDITION, 2 * DECADES + CODES);
+    Told { condition, way, code }
+}
+
+fn unit(graph: &mut GraphBuilder, name: &str, unit: &Unit, x: &str) -> String {
+    let (weight, bias) = unit.folded();
+    let zeros = weight.size()[2] / 2;
+    graph.conv(name, x, &weight, Some(&bias), Walk { stride: unit.stride, zeros, groups: 1 })
+}
+
+fn silu(graph: &mut GraphBuilder, name: &str, x: &str) -> String {
+    let gate = graph.sigmoid(&format!("{name}.gate"), x);
+    graph.multiply(name, x, &gate)
+}
+
+/// The outputs `change`, `detail`, `smooth` and `flow` of [`EditHead::edit`]. `drawn` is what the last convolution drew, `middle`
+/// the features before the way up.
+pub fn outputs(
+    graph: &mut GraphBuilder,
+    head: &EditHead,
+    size: i64,
+    face: &str,
+    told: &Told,
+    drawn: &str,
+    middle: &str,
+) {
+    let (half, coarse) = (size / 2, size / FLOW_SHARE);
+    let prototypes = &head.prototypes;
+
+    // Rows of the prototypes, mixed.
+    let one = graph.floats("one", &[1], &[1.0]);
+    let decades: Vec<f32> = (0..DECADES).map(|i| i as f32 * -YOUNGER as f32).collect();
+    let decades = graph.floats("younger.decades", &[DECADES, 1], &decades);
+    let younger = graph.node("MatMul", &[&told.way, &decades], "younger.signed", &[]);
+    let younger = graph.relu("younger", &younger);
+    let further = graph.add("further", &younger, &one);
+    let way = graph.multiply("way.further", &told.way, &further);
+    let column = graph.reshape("code.column", &told.code, &[CODES, 1]);
+    let weights = graph.node("MatMul", &[&column, &way], "weights.rows", &[]);
+    let weights = graph.reshape("weights", &weights, &[1, ROWS]);
+    let mut mixed = |name: &str, weights: &str, rows: &Tensor, dims: [i64; 4]| {
+        let table = graph.weight(&format!("{name}.table"), &rows.size(), &values(rows), 0);
+        let row = graph.node("MatMul", &[weights, &table], &format!("{name}.row"), &[]);
+        graph.reshape(name, &row, &dims)
+    };
+    let colour = mixed("prototype.colour", &weights, &prototypes.colour, [1, 3, half, half]);
+    let gains = mixed("prototype.gains", &weights, &prototypes.gains, [1, 3, half, half]);
+    let flow = mixed("prototype.flow", &weights, &prototypes.flow, [1, 2, coarse, coarse]);
+    let curve = graph.floats("wrinkling.curve", &[DECADES, 1], &WRINKLES);
+    let amount = graph.node("MatMul", &[&told.way, &curve], "wrinkling.amount", &[]);
+    let amount = graph.relu("wrinkling.more", &amount);
+    let amount = graph.multiply("wrinkling", &told.code, &amount);
+    let table = graph.weight("prototype.wrinkles.table", &prototypes.wrinkles.size(), &values(&prototypes.wrinkles), 0);
+    let wrinkles = graph.node("MatMul", &[&amount, &table], "prototype.wrinkles.row", &[]);
+    let wrinkles = graph.reshape("prototype.wrinkles", &wrinkles, &[1, 1, size, size]);
+
+    // What the convolutions drew is added.
+    let reach = |graph: &mut GraphBuilder, name: &str, x: &str, reach: f64| {
+        let bounded = graph.tanh(&format!("{name}.bounded"), x);
+        let reach = graph.floats(&format!("{name}.reach"), &[1], &[reach as f32]);
+        graph.multiply(name, &bounded, &reach)
+    };
+    let own = graph.channels("own.colour.logits", drawn, 0..3);
+    let own = reach(graph, "own.colour", &own, COLOUR_REACH);
+    let colour = graph.add("colour", &colour, &own);
+    let own = graph.channels("own.gains", drawn, 3..6);
+    let gains = graph.add("gains", &gains, &own);
+    let own = graph.channels("own.mask", drawn, 6..7);
+    let place = graph.constant("place", &prototypes.place);
+    let mask = graph.add("mask.logits", &own, &place);
+    let mask = graph.sigmoid("mask", &mask);
+    let own = graph.channels("own.texture.logits", drawn, 7..11);
+    let own = reach(graph, "own.texture.four", &own, TEXTURE_REACH);
+    let own = shuffle(graph, "own.texture", &own, 1, half);
+    let texture = graph.add("texture", &wrinkles, &own);
+    let walk = Walk::padded(1);
+    let moved = graph.conv("own.flow.logits", middle, &head.flow.weight, Some(&head.flow.bias), walk);
+    let moved = reach(graph, "own.flow", &moved, FLOW_REACH);
+    graph.add("flow", &flow, &moved);
+
+    // Masked, and twice as large.
+    let (low, high) =
+        (graph.floats("gains.low", &[], &[GAINS.0 as f32]), graph.floats("gains.high", &[], &[GAINS.1 as f32]));
+    let gains = graph.node("Clip", &[&gains, &low, &high], "gains.held", &[]);
+    let factors = graph.node("Exp", &[&gains], "gains.factors", &[]);
+    let factors = graph.node("Sub", &[&factors, &one], "factors", &[]);
+    let colour = graph.multiply("colour.masked", &colour, &mask);
+    let factors = graph.multiply("factors.masked", &factors, &mask);
+    let along = [("axis", Attribute::Int(1))];
+    let whole = graph.node("Concat", &[&colour, &factors, &mask], "whole.half", &along);
+    let whole = doubled(graph, "whole", &whole, 7, half);
+    let colour = graph.channels("whole.colour", &whole, 0..3);
+    let finest = graph.channels("detail", &whole, 3..4);
+    let second = graph.channels("whole.second", &whole, 4..5);
+    let third = graph.channels("whole.third", &whole, 5..6);
+    let soft = graph.channels("whole.mask", &whole, 6..7);
+
+    // Bands of the face's brightness.
+    let weights = Tensor::from_slice(&LUMA).view([1, 3, 1, 1]);
+    let brightness = graph.conv("brightness", face, &weights, None, Walk::padded(0));
+    let smooth = blurred(graph, "smooth", &brightness, BAND_SIGMAS[0]);
+    let smoother = blurred(graph, "smoother", &smooth, BAND_SIGMAS[1]);
+    let smoothest = blurred(graph, "smoothest", &smoother, BAND_SIGMAS[2]);
+    let band = graph.node("Sub", &[&smooth, &smoother], "band.second", &[]);
+    let second = graph.multiply("second", &second, &band);
+    let band = graph.node("Sub", &[&smoother, &smoothest], "band.third", &[]);
+    let third = graph.multiply("third", &third, &band);
+
+    // The change.
+    let black = graph.floats("black", &[1], &[BLACK as f32]);
+    let ground = graph.add("ground", &smoother, &black);
+    let texture = graph.multiply("texture.soft", &texture, &soft);
+    let texture = graph.multiply("texture.lit", &texture, &ground);
+    let grey = graph.add("change.coarse", &second, &third);
+    let grey = graph.add("change.grey", &grey, &texture);
+    let change = graph.add("change", &colour, &grey);
+
+    graph.output(&change, &[1, 3, size, size]);
+    graph.output(&finest, &[1, 1, size, size]);
+    graph.output(&smooth, &[1, 1, size, size]);
+    graph.output("flow", &[1, 2, coarse, coarse]);
+}
+
+/// Gaussian blur of one channel, mirrored at the border, across and then down.
+fn blurred(graph: &mut GraphBuilder, name: &str, x: &str, sigma: f64) -> String {
+    let kernel = gaussian(sigma);
+    let n = kernel.len() as i64;
+    let padded = graph.reflect(&format!("{name}.padded"), x, n / 2);
+    let weights = Tensor::from_slice(&kernel);
+    let across = graph.conv(&format!("{name}.across"), &padded, &weights.view([1, 1, 1, n]), None, Walk::padded(0));
+    graph.conv(name, &across, &weights.view([1, 1, n, 1]), None, Walk::padded(0))
+}
+
+/// [`crate::nets::doubling`] of `[1, channels, side, side]`.
+fn doubled(graph: &mut GraphBuilder, name: &str, x: &str, channels: i64, side: i64) -> String {
+    let planes = graph.reshape(&format!("{name}.planes"), x, &[channels, 1, side, side]);
+    let padded = graph.reflect(&format!("{name}.padded"), &planes, 1);
+    let four = graph.conv(&format!("{name}.four"), &padded, &doubling(Device::Cpu), None, Walk::padded(0));
+    shuffle(graph, name, &four, channels, side)
+}
+
+/// `[…, 4, side, side]` with four pixels a place → `[1, channels, 2 · side, 2 · side]`.
+fn shuffle(graph: &mut GraphBuilder, name: &str, x: &str, channels: i64, side: i64) -> String {
+    let split = graph.reshape(&format!("{name}.split"), x, &[channels, 2, 2, side, side]);
+    let order = [("perm", Attribute::Ints(vec![0, 3, 1, 4, 2]))];
+    let woven = graph.node("Transpose", &[&split], &format!("{name}.woven"), &order);
+    graph.reshape(name, &woven, &[1, channels, 2 * side, 2 * side])
+}

@@ -1,0 +1,249 @@
+//! The head `edit`: what to do to a face rather than a new face. The decades' prototypes ([`crate::prior`]) lie in the net as
+//! constants in the frame of the mean shape, mixed by how far the target decade is from the apparent one; the convolutions
+//! draw what this face needs beyond them. Paint first, then reshape: [`Edit::apply`].
+
+use super::layers::{Conv, Padding, Precision};
+use super::visitor::{CODES, Visitor};
+use crate::prior::filters::{bands, luma};
+use shared::decade;
+use tch::nn::Path;
+use tch::{Device, Kind, Tensor};
+
+/// Channels that the last convolution draws at half of the picture's resolution: colour 3, gains 3, mask 1, and 2×2 pixels
+/// of texture.
+pub const DRAWN: i64 = 11;
+/// Entries of the condition: target decade, apparent decade, code.
+pub const CONDITION: i64 = 2 * DECADES + CODES;
+/// Rows of the prototypes: a code's decades after another's.
+pub const ROWS: i64 = CODES * DECADES;
+const DECADES: i64 = decade::COUNT as i64;
+/// Side of the displacement field as a share of the picture's: 1 / 8.
+pub const FLOW_SHARE: i64 = 8;
+/// Largest colour change that the convolutions add, of −1..1.
+pub const COLOUR_REACH: f64 = 0.25;
+/// Largest texture that the convolutions add, as a share of the local brightness.
+pub const TEXTURE_REACH: f64 = 0.2;
+/// Longest way that the convolutions move a place, in crop sides.
+pub const FLOW_REACH: f64 = 0.03;
+/// Natural logarithms of the least and the greatest gain of a brightness band.
+pub const GAINS: (f64, f64) = (-1.3, 1.2);
+/// Added to brightness (−1..1) to make it positive, so that texture can be a share of it.
+pub const BLACK: f64 = 1.2;
+/// How much further prototypes lead for each decade that a face is to become younger: averages tell little of what
+/// wrinkled skin was like (found by age judges).
+pub const YOUNGER: f64 = 0.2;
+/// Wrinkles a decade, as a share of those of the sixties (found by eye).
+pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
+
+/// The head's constants and its own small nets.
+#[derive(Debug)]
+pub struct EditHead {
+    pub visitor: Visitor,
+    pub prototypes: Prototypes,
+    /// Draws the displacement field from the middle features, `[N, 2, S/8, S/8]`.
+    pub flow: Conv,
+    size: i64,
+}
+
+/// What the decades' average faces have in common, row by row (see [`ROWS`]). Not trained further.
+#[derive(Debug)]
+pub struct Prototypes {
+    /// `[ROWS, 3 · S/2 · S/2]`: colour to add, of −1..1.
+    pub colour: Tensor,
+    /// `[ROWS, 3 · S/2 · S/2]`: natural logarithm of the gain of three brightness bands.
+    pub gains: Tensor,
+    /// `[CODES, S · S]`: wrinkle texture of the sixties as a share of the local brightness.
+    pub wrinkles: Tensor,
+    /// `[ROWS, 2 · S/8 · S/8]`: where a place looks for its content, in crop sides.
+    pub flow: Tensor,
+    /// `[1, 1, S/2, S/2]`: logit of the mask where the convolutions say nothing.
+    pub place: Tensor,
+}
+
+/// What to do to faces; see [`shared::manifest::Kind::Edit`].
+#[derive(Debug)]
+pub struct Edit {
+    /// `[N, 3, S, S]`, masked.
+    pub change: Tensor,
+    /// `[N, 1, S, S]`, masked.
+    pub detail: Tensor,
+    /// `[N, 1, S, S]`
+    pub smooth: Tensor,
+    /// `[N, 2, S/8, S/8]`
+    pub flow: Tensor,
+    /// `[N, 1, S/2, S/2]` in 0..1.
+    pub mask: Tensor,
+}
+
+/// Whose faces, and what they are to become: `[N, 6]` target, `[N, 6]` apparent decade, `[N, CODES]` code.
+#[derive(Clone, Copy, Debug)]
+pub struct Ages<'a> {
+    pub target: &'a Tensor,
+    pub apparent: &'a Tensor,
+    pub code: &'a Tensor,
+}
+
+impl EditHead {
+    pub fn new(path: &Path, size: i64, middle_channels: i64, precision: Precision) -> Self {
+        let (half, coarse) = (size / 2, size / FLOW_SHARE);
+        let constant = |name: &str, rows: i64, values: i64| path.zeros_no_train(name, &[rows, values]);
+        let prototypes = Prototypes {
+            colour: constant("colour", ROWS, 3 * half * half),
+            gains: constant("gains", ROWS, 3 * half * half),
+            wrinkles: constant("wrinkles", CODES, size * size),
+            flow: constant("flow", ROWS, 2 * coarse * coarse),
+            place: path.zeros_no_train("place", &[1, 1, half, half]),
+        };
+        let visitor = Visitor::new(&(path / "visitor"));
+        visitor.freeze();
+        let flow = Conv::new(path / "reshape", (middle_channels, 2), 3, 1, Padding::Zeros(1), precision);
+        flow.quieten();
+        Self { visitor, prototypes, flow, size }
+    }
+
+    /// Takes another's visitor net and prototypes.
+    pub fn copy(&self, other: &Self) {
+        self.visitor.copy(&other.visitor);
+        let tensors = |head: &Self| {
+            let Prototypes { colour, gains, wrinkles, flow, place } = &head.prototypes;
+            [colour, gains, wrinkles, flow, place].map(Tensor::shallow_clone)
+        };
+        tch::no_grad(|| {
+            for (mut mine, theirs) in tensors(self).into_iter().zip(tensors(other)) {
+                mine.copy_(&theirs);
+            }
+        });
+    }
+
+    /// The edit of `faces` `[N, 3, S, S]`. `drawn` `[N, DRAWN, S/2, S/2]` and `moved` `[N, 2, S/8, S/8]` are what the
+    /// convolutions drew; without them the prototypes speak alone.
+    pub fn edit(&self, faces: &Tensor, ages: Ages, drawn: Option<(&Tensor, &Tensor)>) -> Edit {
+        let (n, half, coarse) = (faces.size()[0], self.size / 2, self.size / FLOW_SHARE);
+        let Prototypes { colour, gains, wrinkles, flow, place } = &self.prototypes;
+        let weights = weights(ages);
+        let mixed = |rows: &Tensor, channels: i64, side: i64| weights.matmul(rows).view([n, channels, side, side]);
+        let (mut colour, mut gains) = (mixed(colour, 3, half), mixed(gains, 3, half));
+        let (mut flow, mut logit) = (mixed(flow, 2, coarse), place.expand([n, 1, half, half], false));
+        let mut texture = wrinkling(ages).matmul(wrinkles).view([n, 1, self.size, self.size]);
+        if let Some((drawn, moved)) = drawn {
+            colour += drawn.narrow(1, 0, 3).tanh() * COLOUR_REACH;
+            gains += drawn.narrow(1, 3, 3);
+            logit = logit + drawn.narrow(1, 6, 1);
+            texture += (drawn.narrow(1, 7, 4).tanh() * TEXTURE_REACH).pixel_shuffle(2);
+            flow += moved.tanh() * FLOW_REACH;
+        }
+        let mask = logit.sigmoid();
+        let factors = gains.clamp(GAINS.0, GAINS.1).exp() - 1.0;
+        let whole = doubled(&Tensor::cat(&[&colour * &mask, &factors * &mask, mask.shallow_clone()], 1));
+        let (colour, factors, soft) = (whole.narrow(1, 0, 3), whole.narrow(1, 3, 3), whole.narrow(1, 6, 1));
+        let brightness = luma(faces);
+        let bands = bands(&brightness);
+        let coarser =
+            (factors.narrow(1, 1, 2) * bands.narrow(1, 1, 2)).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+        let smooth = &brightness - bands.narrow(1, 0, 1);
+        let ground = &smooth - bands.narrow(1, 1, 1) + BLACK;
+        Edit { change: colour + coarser + texture * soft * ground, detail: factors.narrow(1, 0, 1), smooth, flow, mask }
+    }
+}
+
+/// `[N, ROWS]`: target minus apparent decade, further where it leads to younger years, shared out over the codes.
+fn weights(ages: Ages) -> Tensor {
+    let way = ages.target - ages.apparent;
+    let decades = Tensor::arange(DECADES, (Kind::Float, way.device())).view([DECADES, 1]);
+    let way = &way * ((way.matmul(&decades) * -YOUNGER).relu() + 1.0);
+    (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS])
+}
+
+/// `[N, CODES]`: wrinkles to add; none are taken away, that is the gains' part.
+fn wrinkling(ages: Ages) -> Tensor {
+    let curve = Tensor::from_slice(&WRINKLES).view([DECADES, 1]).to_device(ages.target.device());
+    ages.code * (ages.target - ages.apparent).matmul(&curve).relu()
+}
+
+impl Edit {
+    /// `[N, 3, S, S]`: the faces painted, then reshaped, not yet clamped.
+    pub fn apply(&self, faces: &Tensor) -> Tensor {
+        const BICUBIC: i64 = 2;
+        const BORDER: i64 = 1;
+        let [n, _, h, w] = faces.size()[..] else { unreachable!("faces are [N, 3, S, S]") };
+        let painted = faces + &self.change + &self.detail * (luma(faces) - &self.smooth);
+        let field = self.flow.upsample_bilinear2d([h, w], false, None, None).permute([0, 2, 3, 1]) * 2.0;
+        let identity = Tensor::from_slice(&[1.0f32, 0.0, 0.0, 0.0, 1.0, 0.0]).view([1, 2, 3]).to_device(faces.device());
+        let centres = Tensor::affine_grid_generator(&identity.expand([n, 2, 3], false), [n, 1, h, w], false);
+        painted.grid_sampler(&(centres + field), BICUBIC, BORDER, false)
+    }
+}
+
+/// Twice the size by linear interpolation, `[N, C, H, W]` → `[N, C, 2H, 2W]`, mirrored at the border; written as a convolution
+/// to the four pixels of each, which every runtime has.
+pub fn doubled(x: &Tensor) -> Tensor {
+    let [n, c, h, w] = x.size()[..] else { unreachable!("pictures are [N, C, H, W]") };
+    let padded = x.reshape([n * c, 1, h, w]).reflection_pad2d([1, 1, 1, 1]);
+    let four = padded.conv2d(&doubling(x.device()), None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1);
+    four.pixel_shuffle(2).view([n, c, 2 * h, 2 * w])
+}
+
+/// `[4, 1, 3, 3]`: the weights of [`doubled`].
+pub fn doubling(device: Device) -> Tensor {
+    let ends = Tensor::from_slice(&[0.25f32, 0.75, 0.0, 0.0, 0.75, 0.25]).view([2, 3]);
+    let kernel = ends.view([2, 1, 3, 1]) * ends.view([1, 2, 1, 3]);
+    kernel.view([4, 1, 3, 3]).to_device(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nets::layers::Precision;
+    use tch::nn;
+
+    fn head() -> EditHead {
+        tch::manual_seed(3);
+        let store = nn::VarStore::new(Device::Cpu);
+        let head = EditHead::new(&store.root(), 32, 8, Precision::F32);
+        tch::no_grad(|| {
+            for tensor in
+                [&head.prototypes.colour, &head.prototypes.gains, &head.prototypes.wrinkles, &head.prototypes.flow]
+            {
+                let _ = tensor.shallow_clone().uniform_(-0.1, 0.1);
+            }
+        });
+        head
+    }
+
+    fn shares(values: &[f32]) -> Tensor {
+        Tensor::from_slice(values).unsqueeze(0)
+    }
+
+    #[test]
+    fn the_apparent_decade_itself_changes_nothing() {
+        let face = Tensor::rand([1, 3, 32, 32], (Kind::Float, Device::Cpu)) * 2.0 - 1.0;
+        let (thirties, code) = (shares(&[0.0, 0.0, 1.0, 0.0, 0.0, 0.0]), shares(&[0.3, 0.7]));
+        let same = Ages { target: &thirties, apparent: &thirties, code: &code };
+        let edit = head().edit(&face, same, None);
+        assert!((edit.apply(&face) - &face).abs().max().double_value(&[]) < 1e-5);
+        let sixties = shares(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        let aged = head().edit(&face, Ages { target: &sixties, ..same }, None).apply(&face);
+        assert!((aged - &face).abs().mean(Kind::Float).double_value(&[]) > 1e-3);
+    }
+
+    #[test]
+    fn doubling_keeps_flat_flat_and_ramps_straight() {
+        let ramp = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([1, 1, 1, 8]).expand([1, 1, 8, 8], true);
+        let twice = doubled(&ramp);
+        assert_eq!(twice.size(), [1, 1, 16, 16]);
+        for x in 2..14 {
+            assert!((twice.double_value(&[0, 0, 5, x]) - (x as f64 / 2.0 - 0.25)).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn flow_moves_content_against_itself() {
+        let face =
+            Tensor::arange(32, (Kind::Float, Device::Cpu)).view([1, 1, 1, 32]).expand([1, 3, 32, 32], true) / 64.0;
+        let zeros = |c: i64| Tensor::zeros([1, c, 32, 32], (Kind::Float, Device::Cpu));
+        let flow = Tensor::full([1, 2, 4, 4], 2.0 / 32.0, (Kind::Float, Device::Cpu));
+        let edit = Edit { change: zeros(3), detail: zeros(1), smooth: zeros(1), flow, mask: zeros(1) };
+        let moved = edit.apply(&face);
+        assert!((moved.double_value(&[0, 0, 16, 10]) - 12.0 / 64.0).abs() < 1e-3);
+    }
+}

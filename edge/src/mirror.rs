@@ -42,7 +42,7 @@ impl Mirror {
     pub fn look(&mut self, picture: &RgbImage, landmarks: &Landmarks) -> Result<Alignment, MirrorError> {
         let alignment = Alignment::of(landmarks)?;
         let picture = Picture::new(picture, picture.width() as usize, picture.height() as usize)?;
-        cut(&picture, &shared::Alignment::of(landmarks)?, self.ager.size(), &mut self.square)?;
+        cut(&picture, &alignment, self.ager.size(), &mut self.square)?;
         pixel::to_planar(&self.square, &mut self.crop)?;
         Ok(alignment)
     }

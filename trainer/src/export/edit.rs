@@ -4,7 +4,7 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, STEEPNESS, TEXTURE_REACH,
+    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, PALER, ROWS, STEEPNESS, TEXTURE_REACH,
     Unit, Visitor, WRINKLES, YOUNGER, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
@@ -85,23 +85,28 @@ pub fn outputs(
 
     // Rows of the prototypes, mixed.
     let one = graph.floats("one", &[1], &[1.0]);
-    let decades: Vec<f32> = (0..DECADES).map(|i| i as f32 * -YOUNGER as f32).collect();
+    let decades: Vec<f32> = (0..DECADES).map(|i| -(i as f32)).collect();
     let decades = graph.floats("younger.decades", &[DECADES, 1], &decades);
     let younger = graph.node("MatMul", &[&told.way, &decades], "younger.signed", &[]);
     let younger = graph.relu("younger", &younger);
-    let further = graph.add("further", &younger, &one);
-    let way = graph.multiply("way.further", &told.way, &further);
     let column = graph.reshape("code.column", &told.code, &[CODES, 1]);
-    let weights = graph.node("MatMul", &[&column, &way], "weights.rows", &[]);
-    let weights = graph.reshape("weights", &weights, &[1, ROWS]);
+    let mut weights = |name: &str, op: &str, share: f64| {
+        let share = graph.floats(&format!("{name}.share"), &[1], &[share as f32]);
+        let factor = graph.multiply(&format!("{name}.younger"), &younger, &share);
+        let factor = graph.add(&format!("{name}.factor"), &factor, &one);
+        let way = graph.node(op, &[&told.way, &factor], &format!("{name}.way"), &[]);
+        let rows = graph.node("MatMul", &[&column, &way], &format!("{name}.rows"), &[]);
+        graph.reshape(name, &rows, &[1, ROWS])
+    };
+    let (painting, forming) = (weights("weights.colour", "Div", PALER), weights("weights.form", "Mul", YOUNGER));
     let mut mixed = |name: &str, weights: &str, rows: &Tensor, dims: [i64; 4]| {
         let table = graph.weight(&format!("{name}.table"), &rows.size(), &values(rows), 0);
         let row = graph.node("MatMul", &[weights, &table], &format!("{name}.row"), &[]);
         graph.reshape(name, &row, &dims)
     };
-    let colour = mixed("prototype.colour", &weights, &prototypes.colour, [1, 3, half, half]);
-    let gains = mixed("prototype.gains", &weights, &prototypes.gains, [1, 3, half, half]);
-    let flow = mixed("prototype.flow", &weights, &prototypes.flow, [1, 2, coarse, coarse]);
+    let colour = mixed("prototype.colour", &painting, &prototypes.colour, [1, 3, half, half]);
+    let gains = mixed("prototype.gains", &forming, &prototypes.gains, [1, 3, half, half]);
+    let flow = mixed("prototype.flow", &forming, &prototypes.flow, [1, 2, coarse, coarse]);
     let curve = graph.floats("wrinkling.curve", &[DECADES, 1], &WRINKLES);
     let amount = graph.node("MatMul", &[&told.way, &curve], "wrinkling.amount", &[]);
     let amount = graph.relu("wrinkling.more", &amount);

@@ -29,9 +29,11 @@ pub const FLOW_REACH: f64 = 0.03;
 pub const GAINS: (f64, f64) = (-1.3, 1.2);
 /// Added to brightness (−1..1) to make it positive, so that texture can be a share of it.
 pub const BLACK: f64 = 1.2;
-/// How much further prototypes lead for each decade that a face is to become younger: averages tell little of what
-/// wrinkled skin was like (found by age judges).
-pub const YOUNGER: f64 = 0.2;
+/// For each decade that a face is to become younger, contrast and shape lead this much further, and colour is held back by
+/// as much as this: averages tell little of what wrinkled skin was like, and their colours paint brows and noses (found by
+/// eye and by age judges).
+pub const YOUNGER: f64 = 0.3;
+pub const PALER: f64 = 0.15;
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -120,10 +122,12 @@ impl EditHead {
     pub fn edit(&self, faces: &Tensor, ages: Ages, drawn: Option<(&Tensor, &Tensor)>) -> Edit {
         let (n, half, coarse) = (faces.size()[0], self.size / 2, self.size / FLOW_SHARE);
         let Prototypes { colour, gains, wrinkles, flow, place } = &self.prototypes;
-        let weights = weights(ages);
-        let mixed = |rows: &Tensor, channels: i64, side: i64| weights.matmul(rows).view([n, channels, side, side]);
-        let (mut colour, mut gains) = (mixed(colour, 3, half), mixed(gains, 3, half));
-        let (mut flow, mut logit) = (mixed(flow, 2, coarse), place.expand([n, 1, half, half], false));
+        let weights = Weights::of(ages);
+        let mixed = |weights: &Tensor, rows: &Tensor, channels: i64, side: i64| {
+            weights.matmul(rows).view([n, channels, side, side])
+        };
+        let (mut colour, mut gains) = (mixed(&weights.colour, colour, 3, half), mixed(&weights.form, gains, 3, half));
+        let (mut flow, mut logit) = (mixed(&weights.form, flow, 2, coarse), place.expand([n, 1, half, half], false));
         let mut texture = wrinkling(ages).matmul(wrinkles).view([n, 1, self.size, self.size]);
         if let Some((drawn, moved)) = drawn {
             colour += drawn.narrow(1, 0, 3).tanh() * COLOUR_REACH;
@@ -146,12 +150,23 @@ impl EditHead {
     }
 }
 
-/// `[N, ROWS]`: target minus apparent decade, further where it leads to younger years, shared out over the codes.
-fn weights(ages: Ages) -> Tensor {
-    let way = ages.target - ages.apparent;
-    let decades = Tensor::arange(DECADES, (Kind::Float, way.device())).view([DECADES, 1]);
-    let way = &way * ((way.matmul(&decades) * -YOUNGER).relu() + 1.0);
-    (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS])
+/// What the rows of the prototypes are mixed with.
+struct Weights {
+    /// Of colour, `[N, ROWS]`.
+    colour: Tensor,
+    /// Of gains and flow, `[N, ROWS]`.
+    form: Tensor,
+}
+
+impl Weights {
+    /// Target minus apparent decade, shared out over the codes.
+    fn of(ages: Ages) -> Self {
+        let way = ages.target - ages.apparent;
+        let decades = Tensor::arange(DECADES, (Kind::Float, way.device())).view([DECADES, 1]);
+        let younger = (-way.matmul(&decades)).relu();
+        let rows = |way: Tensor| (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]);
+        Self { colour: rows(&way / (&younger * PALER + 1.0)), form: rows(&way * (&younger * YOUNGER + 1.0)) }
+    }
 }
 
 /// `[N, CODES]`: wrinkles to add; none are taken away, that is the gains' part.

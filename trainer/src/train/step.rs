@@ -263,7 +263,7 @@ mod tests {
             let (early, late) = (&losses[..5], &losses[losses.len() - 5..]);
             // A fresh head `edit` changes next to nothing, so that its cycle cannot close further.
             let all = [(|l| l.d_y + l.d_x) as fn(&StepLosses) -> f64, |l| l.g.cycle + l.f.cycle];
-            for of in &all[..if index == 0 { 2 } else { 1 }] {
+            for &of in &all[..if index == 0 { 2 } else { 1 }] {
                 let (early, late) = (mean(early, of), mean(late, of));
                 assert!(late < 0.8 * early, "{}: {early} → {late}", recipe.name);
             }

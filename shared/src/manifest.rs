@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn each_flaw_is_named() {
-        assert_eq!(edited("\"format\": 1", "\"format\": 2"), Err(ManifestError::Format { found: 2 }));
+        assert_eq!(edited("\"format\": 2", "\"format\": 3"), Err(ManifestError::Format { found: 3 }));
         assert_eq!(edited("\"size\": 128", "\"size\": 8192"), Err(ManifestError::Size { found: 8192 }));
         assert_eq!(edited("\"size\": 128", "\"size\": 130"), Err(ManifestError::Size { found: 130 }));
         assert_eq!(edited("\"10s\"", "\"20s\""), Err(ManifestError::Decades));

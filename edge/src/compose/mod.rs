@@ -115,7 +115,7 @@ fn sides(edit: &Edit) -> Result<(usize, usize), ComposeError> {
     let (change, detail, smooth, flow) = (change.len(), detail.len(), smooth.len(), flow.len());
     let (side, cells) = (detail.isqrt(), (flow / 2).isqrt());
     let whole = detail == side * side && change == 3 * detail && smooth == detail && flow == 2 * cells * cells;
-    if whole && side > 0 && cells > 0 {
+    if whole && side > 1 && cells > 0 {
         Ok((side, cells))
     } else {
         Err(ComposeError::Edit { change, detail, smooth, flow })

@@ -62,18 +62,16 @@ impl Paint {
     /// back for every pixel would cost more than all the rest.
     #[inline]
     pub fn at(&self, x: i32, y: i32) -> Texel {
-        let last = self.side - 1;
+        // The last texel is as good as reached 1/65536 before it.
+        let last = ((self.side as i32 - 1) << 16) - 1;
         let split = |place: i32| {
-            let place = place.clamp(0, (last as i32) << 16);
-            let whole = (place >> 16) as usize;
-            (whole, (whole + 1).min(last), (place & 0xffff) as f32 / 65536.0)
+            let place = place.clamp(0, last);
+            ((place >> 16) as usize, (place & 0xffff) as f32 / 65536.0)
         };
-        let ((left, right, fx), (upper, lower, fy)) = (split(x), split(y));
-        let (upper, lower) =
-            (&self.texels[upper * self.side..][..self.side], &self.texels[lower * self.side..][..self.side]);
-        let above = lerp(&upper[left], &upper[right], fx);
-        let below = lerp(&lower[left], &lower[right], fx);
-        lerp(&above, &below, fy)
+        let ((x, fx), (y, fy)) = (split(x), split(y));
+        let first = y * self.side + x;
+        let (upper, lower) = (&self.texels[first..first + 2], &self.texels[first + self.side..first + self.side + 2]);
+        lerp(&lerp(&upper[0], &upper[1], fx), &lerp(&lower[0], &lower[1], fx), fy)
     }
 
     /// The border's texels are 0, and so is the border of a refined square: what lies outside is never changed.

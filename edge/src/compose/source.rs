@@ -16,12 +16,12 @@ pub struct Source {
     top: usize,
     width: usize,
     height: usize,
-    weights: Vec<[f32; 4]>,
+    weights: Box<[[f32; 4]; PHASES]>,
 }
 
 impl Default for Source {
     fn default() -> Self {
-        let weights = (0..PHASES).map(|i| catmull_rom(i as f32 / PHASES as f32)).collect();
+        let weights = Box::new(std::array::from_fn(|i| catmull_rom(i as f32 / PHASES as f32)));
         Self { pixels: Vec::new(), left: 0, top: 0, width: 0, height: 0, weights }
     }
 }

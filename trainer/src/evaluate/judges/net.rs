@@ -62,7 +62,9 @@ impl Net {
 }
 
 fn plan(onnx: &[u8], side: usize) -> TractResult<Arc<TypedRunnableModel>> {
-    let model = tract_onnx::onnx().model_for_read(&mut &*onnx)?;
+    // A file may tell the shapes of its middle layers for any number of pictures, which one picture would contradict.
+    let reader = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
+    let model = reader.model_for_read(&mut &*onnx)?;
     let input = f32::fact([1, 3, side, side]);
     model.with_input_fact(0, input.into())?.into_optimized()?.into_runnable()
 }

@@ -2,6 +2,7 @@
 
 use super::Evaluation;
 use super::measures::Decades;
+use super::measures::fairness::{Flag, UNFAIR};
 use serde::Serialize;
 
 const GAP: f64 = 2.5;
@@ -114,16 +115,19 @@ pub fn goals(evaluation: &Evaluation) -> Vec<Goal> {
         );
     }
     let errors = || evaluation.groups.iter().flat_map(|group| group.errors.iter().map(move |error| (group, error)));
-    if let Some((group, worst)) =
-        errors().filter(|(_, error)| error.ratio.is_finite()).max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio))
-    {
-        let flagged = errors().filter(|(_, error)| error.flagged).count();
-        let found = format!("{:.2} times ({}: {}), {flagged} above", worst.ratio, group.name, worst.what);
+    let finite = errors().filter(|(_, error)| error.ratio.is_finite());
+    if let Some((group, worst)) = finite.max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio)) {
+        let count = |flag: Flag| errors().filter(|(_, error)| error.flag == flag).count();
+        let (worse, unsure) = (count(Flag::Worse), count(Flag::Unsure));
+        let found = format!(
+            "{worse} surely above, {unsure} perhaps by chance; most: {:.2} times ({}, {})",
+            worst.ratio, group.name, worst.what
+        );
         goal(
             "no gender or group's error above that of all".into(),
-            format!("at most {} times", super::measures::fairness::UNFAIR),
+            format!("at most {UNFAIR} times"),
             found,
-            flagged == 0,
+            worse + unsure == 0,
         );
     }
     for judged in evaluation.steadiness.iter().flat_map(|steadiness| &steadiness.judged) {

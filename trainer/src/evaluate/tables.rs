@@ -2,7 +2,7 @@
 
 use super::Evaluation;
 use super::judges::reference::Agreement;
-use super::measures::fairness::UNFAIR;
+use super::measures::fairness::{Flag, UNFAIR};
 use super::measures::{Decades, age::Ages};
 use shared::Decade;
 use std::fmt::Write as _;
@@ -93,6 +93,7 @@ impl Table {
 
 const MISSED: &str = "missed";
 const FLAG: &str = " !";
+const UNSURE: &str = " ?";
 
 /// For text in HTML.
 pub fn escape(text: &str) -> String {
@@ -223,15 +224,19 @@ fn limits(evaluation: &Evaluation) -> Table {
 }
 
 fn groups(evaluation: &Evaluation) -> Table {
-    let note = "Errors by gender and group, smaller is better; in brackets the ratio to the error of all, flagged above 1.2. The kernel \
-                distance here is of all aged faces of the group to its sources.";
+    let note = "Errors by gender and group, smaller is better; in brackets the ratio to the error of all. Above 1.2: ! surely, ? \
+                perhaps by chance (within a standard error, or too few people to tell). The kernel distance here is of all aged faces of \
+                the group to its sources.";
     let what = evaluation.groups.first().map_or(&[][..], |group| &group.errors);
-    let header: Vec<&str> =
-        ["group", "people"].into_iter().chain(what.iter().map(|error| error.what.as_str())).collect();
+    let header: Vec<&str> = ["group", "people"].into_iter().chain(what.iter().map(|error| error.what)).collect();
     let mut table = Table::new(format!("Fairness (flagged above {UNFAIR} times)"), note, &header);
     for group in &evaluation.groups {
         let errors = group.errors.iter().map(|error| {
-            let flag = if error.flagged { FLAG } else { "" };
+            let flag = match error.flag {
+                Flag::None => "",
+                Flag::Unsure => UNSURE,
+                Flag::Worse => FLAG,
+            };
             format!("{} ({}){flag}", number(error.error, 3), number(error.ratio, 2))
         });
         table.row(&group.name, std::iter::once(group.people.to_string()).chain(errors));

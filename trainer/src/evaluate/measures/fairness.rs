@@ -5,12 +5,17 @@ use super::age::{self, Ages, Real};
 use super::identity::{self, Identity};
 use super::limits::{self, Limits};
 use super::shape::{self, RealShapes, Shape};
-use super::{mean, realism};
+use super::{deviation, each, mean, realism};
+use crate::evaluate::judges::AGE_JUDGES;
 use crate::evaluate::subject::Subject;
 use serde::Serialize;
+use shared::decade::COUNT;
 use std::collections::BTreeSet;
 
 pub const UNFAIR: f64 = 1.2;
+/// Errors by age judge: years off the real faces' mean, and whether somebody is not judged older in their 60s.
+const OFF: [&str; AGE_JUDGES.len()] = ["age-v1: years off", "faceapi: years off"];
+const STILL: [&str; AGE_JUDGES.len()] = ["age-v1: does not rise", "faceapi: does not rise"];
 
 /// The measures of some of the people.
 #[derive(Clone, Debug, Serialize)]
@@ -27,11 +32,23 @@ pub struct Group {
 /// One error of a group, beside that of all.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupError {
-    pub what: String,
+    pub what: &'static str,
     pub error: f64,
+    /// Of `error`, as the group is only a sample; NaN where it is not known.
+    pub standard_error: f64,
     /// Over the error of all people.
     pub ratio: f64,
-    pub flagged: bool,
+    pub flag: Flag,
+}
+
+/// Whether a group is served worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flag {
+    None,
+    /// Its error is above, but by less than the standard error.
+    Unsure,
+    Worse,
 }
 
 /// Genders first, then groups in the order of their names.
@@ -42,9 +59,15 @@ pub fn measure(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<G
     let of = |name: &String, label: fn(&Subject) -> Option<String>| {
         let own: Vec<&Subject> =
             subjects.iter().copied().filter(|subject| label(subject).as_ref() == Some(name)).collect();
-        let errors = errors(&own, real, shapes).into_iter().zip(&all).map(|((what, error), (_, mean))| {
-            let ratio = error / mean;
-            GroupError { what, error, ratio, flagged: ratio > UNFAIR }
+        let errors = errors(&own, real, shapes).into_iter().zip(&all).filter(|(_, all)| all.error.is_finite());
+        let errors = errors.map(|(own, all)| {
+            let (ratio, most) = (own.error / all.error, UNFAIR * all.error);
+            let flag = match own.error > most {
+                true if own.error - own.standard_error > most => Flag::Worse,
+                true => Flag::Unsure,
+                false => Flag::None,
+            };
+            GroupError { what: own.what, error: own.error, standard_error: own.standard_error, ratio, flag }
         });
         Group {
             name: name.clone(),
@@ -64,26 +87,50 @@ fn gender(subject: &Subject) -> Option<String> {
     subject.person.gender.map(|gender| gender.to_string())
 }
 
-/// Errors that are smaller for a better mirror, with their names; the same ones in the same order for any people.
-fn errors(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<(String, f64)> {
+/// An error of some people and how sure it is.
+struct Error {
+    what: &'static str,
+    error: f64,
+    standard_error: f64,
+}
+
+impl Error {
+    /// The mean of everybody's own error, as far as it is finite.
+    fn of_people(what: &'static str, subjects: &[&Subject], of: impl Fn(&Subject) -> f64) -> Self {
+        let errors: Vec<f64> = subjects.iter().map(|subject| of(subject)).filter(|error| error.is_finite()).collect();
+        Self { what, error: mean(&errors), standard_error: deviation(&errors) / (errors.len() as f64 - 1.0).sqrt() }
+    }
+
+    /// What is known of all of them together only.
+    fn of_all(what: &'static str, error: Option<f64>) -> Self {
+        Self { what, error: error.unwrap_or(f64::NAN), standard_error: f64::NAN }
+    }
+}
+
+/// Errors that are smaller for a better mirror: the same ones in the same order for any people, NaN where a judge is missing.
+fn errors(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<Error> {
     let mut errors = Vec::new();
-    for ages in age::measure(subjects, real) {
-        errors.push((format!("{}: years off", ages.judge), mean(&ages.error)));
-        errors.push((format!("{}: does not rise", ages.judge), 1.0 - ages.rises));
+    for (judge, (off, still)) in OFF.into_iter().zip(STILL).enumerate() {
+        let life = |subject: &Subject| Some((age::life(subject, judge)?, real[judge]?));
+        errors.push(Error::of_people(off, subjects, |subject| {
+            life(subject).map_or(f64::NAN, |(life, real)| mean(&each(|decade| (life[decade] - real[decade]).abs())))
+        }));
+        errors.push(Error::of_people(still, subjects, |subject| {
+            life(subject).map_or(f64::NAN, |(life, _)| f64::from(u8::from(life[COUNT - 1] <= life[0])))
+        }));
     }
-    if let Some(identity) = identity::measure(subjects) {
-        errors.push(("1 − cosine".into(), 1.0 - mean(&identity.cosine)));
-    }
-    if let Some(distance) = realism::overall(subjects) {
-        errors.push(("kernel distance".into(), distance));
-    }
-    let kept = || subjects.iter().flat_map(|subject| &subject.kept);
-    let finite = |values: Vec<f64>| mean(&values.into_iter().filter(|value| value.is_finite()).collect::<Vec<_>>());
-    errors.push(("|sharpness − 1|".into(), finite(kept().map(|kept| (kept.energy - 1.0).abs()).collect())));
-    errors.push(("change outside".into(), finite(kept().map(|kept| kept.outside).collect())));
-    if let Some(shape) = shape::measure(subjects, shapes) {
-        errors.push(("1 − cosine of shape".into(), 1.0 - shape.whole_cosine));
-    }
+    errors.push(Error::of_people("1 − cosine", subjects, |subject| {
+        identity::pairs(subject).map_or(f64::NAN, |pairs| 1.0 - mean(&pairs.map(|pair| pair.0)))
+    }));
+    errors.push(Error::of_people("|sharpness − 1|", subjects, |subject| {
+        mean(&subject.kept.map(|kept| (kept.energy - 1.0).abs()))
+    }));
+    errors.push(Error::of_people("change outside", subjects, |subject| mean(&subject.kept.map(|kept| kept.outside))));
+    errors.push(Error::of_all("kernel distance", realism::overall(subjects)));
+    errors.push(Error::of_all(
+        "1 − cosine of shape",
+        shape::measure(subjects, shapes).map(|shape| 1.0 - shape.whole_cosine),
+    ));
     errors
 }
 
@@ -104,9 +151,9 @@ mod tests {
         assert_eq!(names, [("female", 36), ("male", 36), ("Black", 24), ("Indian", 24), ("White", 24)]);
         for group in &groups {
             let sharpness = group.errors.iter().find(|error| error.what.contains("sharpness")).unwrap();
-            assert_eq!(sharpness.flagged, group.name == "Black", "{group:?}");
+            assert_eq!(sharpness.flag == Flag::Worse, group.name == "Black", "{group:?}");
             let years = group.errors.iter().find(|error| error.what == "faceapi: years off").unwrap();
-            assert!((years.error - 2.0).abs() < 1e-9 && !years.flagged);
+            assert!((years.error - 2.0).abs() < 1e-9 && years.flag == Flag::None);
         }
     }
 }

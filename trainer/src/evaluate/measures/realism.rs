@@ -2,7 +2,7 @@
 //! goes out: 0 for sets of one kind, the larger the more they differ.
 
 use super::mean;
-use crate::evaluate::subject::Subject;
+use crate::evaluate::subject::{Seen, Subject};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -32,15 +32,15 @@ pub fn measure(subjects: &[&Subject]) -> Vec<Realism> {
 }
 
 fn by_decade(subjects: &[&Subject], decade: Decade) -> Option<Realism> {
-    let (own, others): (Vec<&Subject>, Vec<&Subject>) =
-        subjects.iter().partition(|subject| subject.person.decade == decade);
-    let mut real = sources(own.iter().copied())?;
-    let aged = features(others.iter().map(|subject| &subject.aged[decade.index()].opinion.features))?;
+    let people = subjects.iter().copied().enumerate();
+    let (own, others): (Vec<_>, Vec<_>) = people.partition(|(_, subject)| subject.person.decade == decade);
+    let mut real = features(&own, |subject| &subject.source)?;
+    let aged = features(&others, |subject| &subject.aged[decade.index()])?;
+    let source = features(&others, |subject| &subject.source)?;
     if real.len() < 4 || aged.len() < 2 {
         return None;
     }
-    let (aged_to_real, source_to_real) =
-        (kernel_distance(&aged, &real), kernel_distance(&sources(others.iter().copied())?, &real));
+    let (aged_to_real, source_to_real) = (kernel_distance(&aged, &real), kernel_distance(&source, &real));
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let halves = (0..HALVINGS).map(|_| {
         real.shuffle(&mut random);
@@ -53,27 +53,34 @@ fn by_decade(subjects: &[&Subject], decade: Decade) -> Option<Realism> {
 
 /// Everybody's aged faces against everybody's sources, all decades together: for groups too small to be split by decades.
 pub fn overall(subjects: &[&Subject]) -> Option<f64> {
-    let aged = features(subjects.iter().flat_map(|subject| subject.aged.iter().map(|seen| &seen.opinion.features)))?;
-    let real = sources(subjects.iter().copied())?;
-    (real.len() >= 2).then(|| kernel_distance(&aged, &real))
+    let people: Vec<(usize, &Subject)> = subjects.iter().copied().enumerate().collect();
+    let real = features(&people, |subject| &subject.source)?;
+    let mut aged = Vec::new();
+    for decade in Decade::ALL {
+        aged.extend(features(&people, |subject| &subject.aged[decade.index()])?);
+    }
+    Some(kernel_distance(&aged, &real))
 }
 
-fn sources<'a>(subjects: impl Iterator<Item = &'a Subject>) -> Option<Vec<&'a [f32]>> {
-    features(subjects.map(|subject| &subject.source.opinion.features))
+/// A person's number, and features of one of their portraits.
+type Tagged<'a> = (usize, &'a [f32]);
+
+/// Nothing if anybody's are missing.
+fn features<'a>(people: &[(usize, &'a Subject)], of: impl Fn(&'a Subject) -> &'a Seen) -> Option<Vec<Tagged<'a>>> {
+    people.iter().map(|(number, subject)| Some((*number, of(subject).opinion.features.as_deref()?))).collect()
 }
 
-fn features<'a>(of: impl Iterator<Item = &'a Option<Vec<f32>>>) -> Option<Vec<&'a [f32]>> {
-    of.map(|features| features.as_deref()).collect()
+/// Squared maximum mean discrepancy under (x·y/d + 1)³ without bias, so that it may be a little below 0. Nobody is compared with
+/// themself. NaN where too few are left.
+fn kernel_distance(a: &[Tagged], b: &[Tagged]) -> f64 {
+    kernel_mean(a, a) + kernel_mean(b, b) - 2.0 * kernel_mean(a, b)
 }
 
-/// Squared maximum mean discrepancy under (x·y/d + 1)³, without bias: may be a little below 0. NaN for sets of less than two.
-pub fn kernel_distance(a: &[&[f32]], b: &[&[f32]]) -> f64 {
-    let within = |set: &[&[f32]]| {
-        let sum: f64 = set.iter().enumerate().map(|(i, x)| set[..i].iter().map(|y| kernel(x, y)).sum::<f64>()).sum();
-        2.0 * sum / (set.len() as f64 * (set.len() as f64 - 1.0))
-    };
-    let between: f64 = a.iter().map(|x| b.iter().map(|y| kernel(x, y)).sum::<f64>()).sum();
-    within(a) + within(b) - 2.0 * between / (a.len() * b.len()) as f64
+fn kernel_mean(a: &[Tagged], b: &[Tagged]) -> f64 {
+    let pairs = a.iter().flat_map(|x| b.iter().map(move |y| (x, y)));
+    let kernels = pairs.filter(|(x, y)| x.0 != y.0).map(|(x, y)| kernel(x.1, y.1));
+    let (sum, count) = kernels.fold((0.0, 0), |(sum, count), kernel| (sum + kernel, count + 1));
+    sum / f64::from(count)
 }
 
 fn kernel(x: &[f32], y: &[f32]) -> f64 {
@@ -99,12 +106,9 @@ mod tests {
     }
 
     fn between(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
-        let slices = |set: &[Vec<f32>]| set.iter().map(|x| x.to_vec()).collect::<Vec<_>>();
-        let (a, b) = (slices(a), slices(b));
-        kernel_distance(
-            &a.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-            &b.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-        )
+        let a: Vec<Tagged> = a.iter().map(Vec::as_slice).enumerate().collect();
+        let b: Vec<Tagged> = b.iter().enumerate().map(|(i, values)| (a.len() + i, values.as_slice())).collect();
+        kernel_distance(&a, &b)
     }
 
     #[test]
@@ -129,5 +133,9 @@ mod tests {
         assert_eq!(realism.len(), 6);
         assert!(realism.iter().all(|row| row.faces == 30 && row.aged.is_finite() && row.halves.is_finite()));
         assert_eq!(measure(&[&people[0]]).len(), 0);
+        assert!(
+            overall(&people.iter().collect::<Vec<_>>()).unwrap().is_finite()
+                && overall(&[&people[0]]).unwrap().is_nan()
+        );
     }
 }

@@ -94,7 +94,10 @@ pub fn run(args: &Args) -> Result<(), PipelineError> {
         println!("5. evaluate: {}", out.display());
         evaluate::run(&evaluation)?;
     } else {
-        println!("5. evaluate: left out; `trainer evaluate {} --judges DIR --data DIR` says what it needs", bundle.display());
+        println!(
+            "5. evaluate: left out; `trainer evaluate {} --judges DIR --data DIR` says what it needs",
+            bundle.display()
+        );
     }
     println!("try it: cargo run --release -- age PHOTO --out portraits --model {}", bundle.display());
     Ok(())

@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, PALER, ROWS, STEEPNESS, TEXTURE_REACH,
-    Unit, Visitor, WRINKLES, YOUNGER, doubling,
+    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, PALER, ROWS, STEEPNESS,
+    TEXTURE_REACH, Unit, Visitor, WRINKLES, YOUNGER, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;

@@ -11,8 +11,8 @@ mod visitor;
 
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use edit::{
-    Ages, BLACK, COLOUR_REACH, CONDITION, DRAWN, Edit, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, Prototypes, ROWS,
-    TEXTURE_REACH, WRINKLES, PALER, YOUNGER, doubling,
+    Ages, BLACK, COLOUR_REACH, CONDITION, DRAWN, Edit, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, PALER, Prototypes,
+    ROWS, TEXTURE_REACH, WRINKLES, YOUNGER, doubling,
 };
 pub use generator::{
     AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,

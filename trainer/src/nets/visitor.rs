@@ -185,7 +185,7 @@ mod tests {
         let unit = Unit::new(&store.root(), (3, 8), 3, 2);
         let x = Tensor::randn([4, 3, 16, 16], (Kind::Float, Device::Cpu));
         for _ in 0..3 {
-            unit.forward(&x, true);
+            let _ = unit.forward(&x, true);
         }
         let (weight, bias) = unit.folded();
         let folded = x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1);

@@ -228,7 +228,7 @@ mod tests {
         assert!(matches!(damaged(SUMMARY, &swap(": 1,", ": 9,")), CacheError::Format { found: 9, .. }));
         assert!(matches!(damaged(SUMMARY, &swap("\"side\": 32", "\"side\": 31")), CacheError::Side { side: 31 }));
         assert!(matches!(damaged(SUMMARY, &swap("\"side\": 32", "\"side\": 64")), CacheError::Pixels { .. }));
-        assert!(matches!(damaged(SUMMARY, &swap("fairface-5pt-1", "other")), CacheError::Template { .. }));
+        assert!(matches!(damaged(SUMMARY, &swap("fairface-68pt-1", "other")), CacheError::Template { .. }));
         assert!(matches!(damaged(SUMMARY, &swap("\"faces\": 3", "\"faces\": 4")), CacheError::Count { .. }));
         assert!(matches!(damaged(TABLE, &swap("decade", "age group")), CacheError::Row { line: 1, .. }));
         assert!(matches!(damaged(TABLE, &swap("20s", "21s")), CacheError::Row { line: 3, .. }));

@@ -269,7 +269,7 @@ mod tests {
         let mut table = Table::by_decade("Age <judged>", "a note");
         table.row("a|b", numbers(&[1.0, 2.25, f64::NAN, 4.0, 5.0, 6.0], 1));
         table.row("longer", percent(&[0.5; 6]));
-        assert!(table.to_text().contains("\n  a|b         1.0     2.2       –"), "{}", table.to_text());
+        assert!(table.to_text().contains("\n  a|b        1.0     2.2       –"), "{}", table.to_text());
         assert!(table.to_html().contains("<h3>Age &lt;judged&gt;</h3>") && table.to_html().contains("<td>50.0 %</td>"));
         assert!(table.to_markdown().contains("| a\\|b | 1.0 | 2.2 | – |") && table.to_markdown().contains("|---|---|"));
         let empty = Table::by_decade("Nothing", "");

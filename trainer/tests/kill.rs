@@ -142,7 +142,9 @@ fn a_polite_signal_finishes_the_step_and_saves() {
     cache(&work.join("cache"));
     recipe(&work.join("recipe.toml"));
     let text = fs::read_to_string(work.join("recipe.toml")).unwrap();
-    let long = text.replace(&format!("\nsteps = {STEPS}\noptimizer"), "\nsteps = 100000\noptimizer").replace("every = 4", "every = 90000");
+    let long = text
+        .replace(&format!("\nsteps = {STEPS}\noptimizer"), "\nsteps = 100000\noptimizer")
+        .replace("every = 4", "every = 90000");
     fs::write(work.join("recipe.toml"), long).unwrap();
     let mut child = train(work, "run", &[]).spawn().unwrap();
     wait_for_rows(&mut child, work, "run", 3);

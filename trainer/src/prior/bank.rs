@@ -42,6 +42,8 @@ const FACES_A_CELL: usize = 130;
 const BELIEVED: f64 = 80.0;
 /// People whose wrinkles are blended, a gender: enough that nobody can be recognised.
 const WRINKLED_FACES: usize = 24;
+/// How much is left out where marks are worn on the forehead.
+const MARKED: f64 = 0.8;
 const BATCH: usize = 16;
 /// Contrast beyond this is an edge, not skin (20 of 255).
 const BAND_LIMIT: f64 = 20.0 / 127.5;
@@ -202,7 +204,7 @@ impl Sums {
             true,
             Kind::Float,
         );
-        let shaped = all - tone * 0.8;
+        let shaped: Tensor = (all - tone * 0.8) * (1.0 - masks::mark(&MEAN, self.side) * MARKED);
         // Older men of the sample wear more beards; nobody should grow one that is not theirs.
         let beard: Tensor = 1.0 - masks::beard(&MEAN, self.side) * 0.6;
         let _ = shaped.select(0, 0).g_mul_(&beard.view([1, 1, self.side, self.side]));
@@ -238,7 +240,8 @@ impl Sums {
         let means: Vec<Tensor> = self.contrast.values().map(|(sum, count)| sum / *count as f64).collect();
         let means = blur(&Tensor::stack(&means, 0), 1.6) + 1e-4;
         let logs = means.log().view([2, decade::COUNT as i64, 3, self.side, self.side]);
-        &logs - logs.mean_dim([1i64].as_slice(), true, Kind::Float)
+        let mark = masks::mark(&MEAN, self.side) * MARKED;
+        (&logs - logs.mean_dim([1i64].as_slice(), true, Kind::Float)) * (1.0 - mark)
     }
 }
 
@@ -254,7 +257,8 @@ fn wrinkles(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
     let unit = side as f64 / 128.0;
     let skin = masks::skin(&MEAN, side);
     // Glasses are alike on both sides too: whoever has strong edges around the eyes is passed over.
-    let judged = 1.0 - masks::glasses(&MEAN, side) * 3.0;
+    let spared: Tensor = masks::mark(&MEAN, side);
+    let judged = 1.0 - masks::glasses(&MEAN, side).maximum(&spared) * 3.0;
     let mut blended = Vec::new();
     for gender in 0..2 {
         let old = cells.iter().filter(|((g, _, d), _)| *g == gender && *d >= Decade::Fifties.index());
@@ -272,15 +276,20 @@ fn wrinkles(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
         let (textures, strengths) = (Tensor::cat(&textures, 0), Tensor::cat(&strengths, 0));
         let count = WRINKLED_FACES.min(indices.len()) as i64;
         let strongest = strengths.topk(count, 0, true, true).1;
-        let sum = textures.index_select(0, &strongest).sum_dim_intlist([0i64].as_slice(), true, Kind::Float);
-        // Between a mean, in which nothing is left, and a sum, which nobody has.
-        let mut texture = sum / (count as f64).powf(0.75);
+        // Between a mean, in which nothing is left, and a sum, which nobody has; what only a few have falls out.
+        let (ordered, _) = textures.index_select(0, &strongest).sort(0, false);
+        let few = count / 6;
+        let kept = ordered.narrow(0, few, count - 2 * few).mean_dim([0i64].as_slice(), true, Kind::Float);
+        let mut texture = kept * (count as f64).powf(0.25);
         if gender == 0 {
             let beard: Tensor = masks::beard(&MEAN, side);
             texture *= 1.0 - beard * 0.65;
         }
         texture = (&texture - blur(&texture, 6.0 * unit)) * (1.0 - masks::glasses(&MEAN, side) * 0.4);
-        blended.push(texture);
+        blended.push(texture * (1.0 - &spared * MARKED));
     }
-    Ok(Tensor::cat(&blended, 0))
+    // Men and women wrinkle about as strongly.
+    let strengths = blended.iter().map(|texture: &Tensor| texture.square().mean(Kind::Float).sqrt());
+    let strengths = Tensor::stack(&strengths.collect::<Vec<_>>(), 0).view([2, 1, 1, 1]);
+    Ok(Tensor::cat(&blended, 0) / &strengths * strengths.mean(Kind::Float))
 }

@@ -42,6 +42,13 @@ pub fn beard(mean: &Landmarks, side: i64) -> Tensor {
     soften(&polygon(&zone, side), side as f64 / 64.0)
 }
 
+/// The middle of the forehead `[1, 1, S, S]` in 0..1, where a mark may be worn that nobody else should get.
+pub fn mark(mean: &Landmarks, side: i64) -> Tensor {
+    let bottom = mean.0[27].y - 0.015;
+    let zone = [(0.45, 0.04), (0.55, 0.04), (0.55, bottom), (0.45, bottom)].map(|(x, y)| Point::new(x, y));
+    soften(&polygon(&zone, side), side as f64 / 64.0)
+}
+
 /// Cheeks and nose `[1, 1, S, S]` in 0..1: skin in nearly every picture.
 pub fn cheeks(mean: &Landmarks, side: i64) -> Tensor {
     let p = &mean.0;

@@ -120,8 +120,8 @@ mod tests {
             for (x, y) in ys.flat_map(|y| xs.clone().map(move |x| (x, y))) {
                 let (u, v) = source.place(x, y);
                 let expected = picture.get_pixel(x as u32, y as u32).0;
-                for channel in 0..3 {
-                    assert!((source.at(u, v)[channel] - f32::from(expected[channel])).abs() < 1e-4, "{x} {y}");
+                for (found, expected) in source.at(u, v).into_iter().zip(expected) {
+                    assert!((found - f32::from(expected)).abs() < 1e-4, "{x} {y}");
                 }
             }
         }

@@ -30,11 +30,14 @@ pub struct Sheet {
     pub title: String,
 }
 
+/// Name and heading of a sheet, and its people with a line about each.
+type Plan<'a> = (String, String, Vec<(&'a Subject, String)>);
+
 /// Draws and writes all sheets of a bundle into `out`.
 pub fn write(out: &Path, judged: &Judged) -> Result<Vec<Sheet>, EvaluateError> {
     let prefix = file_name(&judged.evaluation.bundle.name);
     let people = from_all_decades(&judged.subjects);
-    let mut plans: Vec<(String, String, Vec<(&Subject, String)>)> = Vec::new();
+    let mut plans: Vec<Plan> = Vec::new();
     for (i, rows) in people.chunks(ROWS).enumerate() {
         let rows = rows.iter().map(|subject| (*subject, String::new())).collect();
         plans.push((format!("{prefix}-people-{}.png", i + 1), format!("People {}", i + 1), rows));

@@ -132,7 +132,7 @@ impl EditHead {
         if let Some((drawn, moved)) = drawn {
             colour += drawn.narrow(1, 0, 3).tanh() * COLOUR_REACH;
             gains += drawn.narrow(1, 3, 3);
-            logit = logit + drawn.narrow(1, 6, 1);
+            logit = logit.g_add(&drawn.narrow(1, 6, 1));
             texture += (drawn.narrow(1, 7, 4).tanh() * TEXTURE_REACH).pixel_shuffle(2);
             flow += moved.tanh() * FLOW_REACH;
         }

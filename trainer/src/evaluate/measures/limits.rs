@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use image::Rgb;
 
-    const ALL: [f32; SIDE * SIDE] = [1.0; SIDE * SIDE];
+    static ALL: [f32; SIDE * SIDE] = [1.0; SIDE * SIDE];
 
     fn stripes(height: u8) -> Vec<u8> {
         (0..SIDE * SIDE).flat_map(|i| [if i % 2 == 0 { 100 } else { 100 + height }; 3]).collect()

@@ -25,6 +25,7 @@ const CHARTS: [(&str, &[&str]); 5] = [
     ("Identity", &["identity_g", "identity_f"]),
     ("Distance to the teacher", &["prior_g", "prior_f"]),
     ("Mask", &["mask_g", "mask_f"]),
+    ("What the visitor net misses in generated faces", &["judge_g", "judge_f"]),
 ];
 /// Points of a curve: each is the mean of the steps between.
 const POINTS: usize = 240;
@@ -77,6 +78,7 @@ fn page(
     let memory = device::peak_memory().map_or("not known".into(), |mib| format!("{mib} MiB"));
     line("<table>".into());
     for (name, value) in [
+        ("Stages", stages(recipe, total)),
         ("Steps", format!("{} of {total}", state.step)),
         ("Time trained", format!("{:.1} hours", state.seconds / 3600.0)),
         (
@@ -106,6 +108,16 @@ fn page(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title><style>{style}</style></head>\n<body>\n{body}</body></html>\n",
         escape(&recipe.name)
     ))
+}
+
+/// What a run of the recipe does, one after the other.
+fn stages(recipe: &Recipe, total: u64) -> String {
+    let visitor = recipe.visitor.map(|net| format!("visitor net, {} steps", net.steps));
+    let prototypes = recipe.prototypes.map(|_| "prototypes of the decades".to_owned());
+    let warm_up = recipe.training.warm_up;
+    let taught = (warm_up > 0).then(|| format!("after the teacher, steps 1 to {warm_up}"));
+    let whole = format!("the full objective, steps {} to {total}", warm_up + 1);
+    [visitor, prototypes, taught, Some(whole)].into_iter().flatten().collect::<Vec<_>>().join(" → ")
 }
 
 fn faces(pictures: &[u32]) -> String {

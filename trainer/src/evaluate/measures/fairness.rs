@@ -126,7 +126,7 @@ fn errors(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<Error>
         mean(&subject.kept.map(|kept| (kept.energy - 1.0).abs()))
     }));
     errors.push(Error::of_people("change outside", subjects, |subject| mean(&subject.kept.map(|kept| kept.outside))));
-    errors.push(Error::of_all("kernel distance", realism::overall(subjects)));
+    errors.push(Error::of_all("kernel distance × 1000", realism::overall(subjects).map(|distance| 1000.0 * distance)));
     errors.push(Error::of_all(
         "1 − cosine of shape",
         shape::measure(subjects, shapes).map(|shape| 1.0 - shape.whole_cosine),

@@ -16,7 +16,7 @@ pub const FILE_NAME: &str = "report.html";
 pub const PREVIEWS: &str = "previews";
 
 /// One chart: its title and the losses it shows.
-const CHARTS: [(&str, &[&str]); 5] = [
+const CHARTS: [(&str, &[&str]); 6] = [
     (
         "Least squares: generators want 0, discriminators are best below 0.25",
         &["adversarial_g", "adversarial_f", "d_y", "d_x"],

@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, CONDITION, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, PALER, ROWS, STEEPNESS,
-    TEXTURE_REACH, Unit, Visitor, WRINKLES, YOUNGER, doubling,
+    BLACK, CODES, COLOUR_REACH, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, STEEPNESS, TEXTURE_REACH, Unit, Visitor,
+    WRINKLES, YOUNGER_COLOUR, YOUNGER_FORM, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -15,7 +15,7 @@ const DECADES: i64 = decade::COUNT as i64;
 
 /// Names of what the visitor net made of the face.
 pub struct Told {
-    /// `[1, CONDITION]`: what the layers are told.
+    /// `[1, CONDITION]` ([`crate::nets::CONDITION`]): what the layers are told.
     pub condition: String,
     /// `[1, 6]`: target minus apparent decade.
     way: String,
@@ -54,7 +54,6 @@ pub fn condition(graph: &mut GraphBuilder, visitor: &Visitor, face: &str, age: &
     let along = [("axis", Attribute::Int(1))];
     let condition = graph.node("Concat", &[age, &apparent, &code], "condition", &along);
     let way = graph.node("Sub", &[age, &apparent], "way", &[]);
-    debug_assert_eq!(CONDITION, 2 * DECADES + CODES);
     Told { condition, way, code }
 }
 
@@ -98,7 +97,8 @@ pub fn outputs(
         let rows = graph.node("MatMul", &[&column, &way], &format!("{name}.rows"), &[]);
         graph.reshape(name, &rows, &[1, ROWS])
     };
-    let (painting, forming) = (weights("weights.colour", "Div", PALER), weights("weights.form", "Mul", YOUNGER));
+    let (painting, forming) =
+        (weights("weights.colour", "Div", YOUNGER_COLOUR), weights("weights.form", "Mul", YOUNGER_FORM));
     let mut mixed = |name: &str, weights: &str, rows: &Tensor, dims: [i64; 4]| {
         let table = graph.weight(&format!("{name}.table"), &rows.size(), &values(rows), 0);
         let row = graph.node("MatMul", &[weights, &table], &format!("{name}.row"), &[]);

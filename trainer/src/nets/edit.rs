@@ -32,8 +32,8 @@ pub const BLACK: f64 = 1.2;
 /// For each decade that a face is to become younger, contrast and shape lead this much further, and colour is held back by
 /// as much as this: averages tell little of what wrinkled skin was like, and their colours paint brows and noses (found by
 /// eye and by age judges).
-pub const YOUNGER: f64 = 0.3;
-pub const PALER: f64 = 0.15;
+pub const YOUNGER_FORM: f64 = 0.3;
+pub const YOUNGER_COLOUR: f64 = 0.15;
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -165,7 +165,10 @@ impl Weights {
         let decades = Tensor::arange(DECADES, (Kind::Float, way.device())).view([DECADES, 1]);
         let younger = (-way.matmul(&decades)).relu();
         let rows = |way: Tensor| (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]);
-        Self { colour: rows(&way / (&younger * PALER + 1.0)), form: rows(&way * (&younger * YOUNGER + 1.0)) }
+        Self {
+            colour: rows(&way / (&younger * YOUNGER_COLOUR + 1.0)),
+            form: rows(&way * (&younger * YOUNGER_FORM + 1.0)),
+        }
     }
 }
 

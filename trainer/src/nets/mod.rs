@@ -1,7 +1,8 @@
-//! The nets of the paper (section 3): a decade-conditioned generator and the discriminators that judge it.
+//! The nets of the paper (section 3): a decade-conditioned generator and the discriminators that judge it; and for the head
+//! `edit` what it does to a face, and the visitor net that reads how old a face looks.
 //!
-//! All nets are NCHW with values in −1..1, start from N(0, 0.02) weights as CycleGAN's own code does, and compute in
-//! [`Precision`]; master weights stay `f32`.
+//! All nets are NCHW with values in −1..1. Generator and discriminators start from N(0, 0.02) weights as CycleGAN's own code
+//! does, and compute in [`Precision`]; master weights stay `f32`.
 
 mod discriminator;
 mod edit;
@@ -11,8 +12,8 @@ mod visitor;
 
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use edit::{
-    Ages, BLACK, COLOUR_REACH, CONDITION, DRAWN, Edit, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, PALER, Prototypes,
-    ROWS, TEXTURE_REACH, WRINKLES, YOUNGER, doubling,
+    Ages, BLACK, COLOUR_REACH, CONDITION, DRAWN, Edit, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, Prototypes, ROWS,
+    TEXTURE_REACH, WRINKLES, YOUNGER_COLOUR, YOUNGER_FORM, doubling,
 };
 pub use generator::{
     AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,

@@ -137,7 +137,8 @@ impl Run<'_> {
         }
         let nets = |recipe: &Recipe| {
             let training = recipe.training;
-            (recipe.generator, recipe.discriminator, training.topology, training.seed, training.average > 0.0)
+            let heads = (recipe.visitor, recipe.prototypes);
+            (recipe.generator, recipe.discriminator, heads, training.topology, training.seed, training.average > 0.0)
         };
         if old.name != new.name || old.data != new.data || nets(&old) != nets(new) {
             return other("recipe");

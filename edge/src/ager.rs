@@ -22,7 +22,7 @@ pub struct Ager {
 }
 
 /// What to do to a face, as [`Kind::Edit`] defines it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Edit {
     /// `[3, S, S]`, planar RGB to be added, in units of the crop's values (2 is the whole range).
     pub change: Vec<f32>,

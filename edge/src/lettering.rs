@@ -124,11 +124,11 @@ impl DrawTarget for Bitmap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::screen::Memory;
+    use crate::canvas::Canvas;
 
-    fn set(text: &str, height: u32) -> Memory {
+    fn set(text: &str, height: u32) -> Canvas {
         let lettering = Lettering::new(text);
-        let mut screen = Memory::new(lettering.width(height), height);
+        let mut screen = Canvas::new(Size::new(lettering.width(height), height));
         lettering.draw(&mut screen, Point::zero(), height, Rgb888::WHITE, Rgb888::BLACK).unwrap();
         screen
     }

@@ -4,6 +4,7 @@
 
 pub mod ager;
 pub mod bundle;
+pub mod canvas;
 pub mod cli;
 pub mod clock;
 pub mod commands;
@@ -13,6 +14,7 @@ pub mod demo;
 pub mod face;
 pub mod files;
 pub mod frames;
+pub mod input;
 pub mod lettering;
 pub mod mask;
 pub mod mirror;
@@ -26,4 +28,6 @@ pub mod synthetic;
 #[cfg(test)]
 mod testing;
 pub mod timing;
+pub mod view;
 pub mod visit;
+pub mod visitor;

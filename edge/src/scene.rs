@@ -1,9 +1,9 @@
 //! One frame on the screen: the visitor's picture, and below it the decade in large type with a caption. A picture and what
 //! to say come in; drawn pixels go out. Type stands on plain ground, so that its contrast never depends on the picture.
 
+use crate::canvas::Canvas;
 use crate::cover::Cover;
 use crate::lettering::Lettering;
-use crate::screen::Screen;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{PrimitiveStyle, Rectangle};
@@ -48,13 +48,13 @@ impl Scene {
     }
 
     /// Draws `picture`; `age` in years is where the face stands, `None` while nothing is aged.
-    pub fn draw<S: Screen>(&mut self, screen: &mut S, picture: &RgbImage, age: Option<f32>) {
+    pub fn draw(&mut self, screen: &mut Canvas, picture: &RgbImage, age: Option<f32>) {
         self.draw_picture(screen, picture);
         let Ok(()) = self.draw_plate(screen, age);
     }
 
     /// Scaled to cover the part above the plate.
-    fn draw_picture<S: Screen>(&mut self, screen: &mut S, picture: &RgbImage) {
+    fn draw_picture(&mut self, screen: &mut Canvas, picture: &RgbImage) {
         let (from, area) = (picture.dimensions(), (self.size.width, self.size.height - self.plate));
         if !self.cover.fits(from, area) {
             self.cover = Cover::new(from, area);
@@ -65,7 +65,7 @@ impl Scene {
         }
     }
 
-    fn draw_plate<S: Screen>(&self, screen: &mut S, age: Option<f32>) -> Result<(), Infallible> {
+    fn draw_plate(&self, screen: &mut Canvas, age: Option<f32>) -> Result<(), Infallible> {
         let top = (self.size.height - self.plate) as i32;
         screen.fill_solid(&Rectangle::new(Point::new(0, top), Size::new(self.size.width, self.plate)), GROUND)?;
         let caption = if age.is_some() { &self.caption } else { &self.plain_caption };
@@ -79,7 +79,7 @@ impl Scene {
     }
 
     /// A line along the plate's upper edge that grows from the first decade to the last.
-    fn draw_scale<S: Screen>(&self, screen: &mut S, top: i32, age: f32) -> Result<(), Infallible> {
+    fn draw_scale(&self, screen: &mut Canvas, top: i32, age: f32) -> Result<(), Infallible> {
         let (youngest, oldest) = (Decade::Tens.middle(), Decade::Sixties.middle());
         let share = ((age - youngest) / (oldest - youngest)).clamp(0.0, 1.0);
         let length = (self.size.width as f32 * share) as u32;
@@ -88,9 +88,9 @@ impl Scene {
         line.into_styled(PrimitiveStyle::with_fill(LIT)).draw(screen)
     }
 
-    fn centred<S: Screen>(
+    fn centred(
         &self,
-        screen: &mut S,
+        screen: &mut Canvas,
         text: &Lettering,
         top: i32,
         height: u32,
@@ -110,10 +110,9 @@ fn fitting(text: &Lettering, height: u32, width: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::bundle::sha256;
-    use crate::screen::Memory;
 
     fn drawn(width: u32, height: u32, age: Option<f32>) -> RgbImage {
-        let mut screen = Memory::new(width, height);
+        let mut screen = Canvas::new(Size::new(width, height));
         let picture = RgbImage::from_fn(64, 64, |x, y| image::Rgb([200, (x * 4) as u8, (y * 4) as u8]));
         Scene::new(screen.size()).draw(&mut screen, &picture, age);
         screen.into_picture()

@@ -1,7 +1,7 @@
 //! The strip: the photograph's portrait and its six decades side by side, each with its decade under it in large type.
 
+use crate::canvas::Canvas;
 use crate::lettering::Lettering;
-use crate::screen::{Memory, Screen};
 use crate::synthetic;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
@@ -24,7 +24,7 @@ pub fn draw(source: &RgbImage, aged: &[RgbImage; Decade::ALL.len()]) -> RgbImage
     let height = source.height().min(MAX_HEIGHT);
     let width = (source.width() * height / source.height()).max(1);
     let columns = 1 + aged.len() as u32;
-    let mut strip = Memory::new(columns * (width + GAP) + GAP, height + 3 * GAP + LABEL + SMALL);
+    let mut strip = Canvas::new(Size::new(columns * (width + GAP) + GAP, height + 3 * GAP + LABEL + SMALL));
     let Ok(()) = strip.clear(GROUND);
     let labels = std::iter::once("now").chain(Decade::ALL.map(Decade::name));
     for (i, (picture, label)) in std::iter::once(source).chain(aged).zip(labels).enumerate() {
@@ -46,7 +46,7 @@ pub fn draw(source: &RgbImage, aged: &[RgbImage; Decade::ALL.len()]) -> RgbImage
     strip.into_picture()
 }
 
-fn centred(strip: &mut Memory, text: &str, middle: u32, top: u32, height: u32, ink: Rgb888) -> Result<(), Infallible> {
+fn centred(strip: &mut Canvas, text: &str, middle: u32, top: u32, height: u32, ink: Rgb888) -> Result<(), Infallible> {
     let lettering = Lettering::new(text);
     let left = middle as i32 - lettering.width(height) as i32 / 2;
     lettering.draw(strip, Point::new(left, top as i32), height, ink, GROUND)

@@ -91,9 +91,13 @@ mod tests {
         let bundle = crate::testing::bundle(shared::manifest::Kind::Edit);
         let mirror = Mirror::new(crate::ager::Ager::new(&bundle).unwrap());
         let mut visit = Visit::new(FaceFinder::embedded().unwrap(), Some(mirror));
-        let frames =
-            [0, 1].map(|scene| Frame { picture: Arc::new(VISITORS[scene].read().unwrap()), scene: scene as u64 });
-        let nobody = Frame { picture: Arc::new(RgbImage::new(300, 300)), scene: 2 };
+        let frames = [0, 1].map(|scene| Frame {
+            picture: Arc::new(VISITORS[scene].read().unwrap()),
+            scene: scene as u64,
+            number: 0,
+            at: Duration::ZERO,
+        });
+        let nobody = Frame { picture: Arc::new(RgbImage::new(300, 300)), scene: 2, number: 0, at: Duration::ZERO };
         let mut age_of = |frame: &Frame, seconds| visit.see(frame, Duration::from_secs(seconds)).unwrap().1;
         assert_eq!(age_of(&frames[0], 100), Some(15.0));
         assert_eq!(age_of(&frames[0], 111), Some(65.0));

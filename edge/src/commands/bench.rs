@@ -3,12 +3,12 @@
 
 use super::{ModelError, load};
 use crate::ager::Ager;
+use crate::canvas::Canvas;
 use crate::demo;
 use crate::face::{Face, FaceError, FaceFinder};
 use crate::mirror::{Mirror, MirrorError};
 use crate::photo::{self, PhotoError};
 use crate::scene::Scene;
-use crate::screen::Memory;
 use crate::timing::{Spread, peak_memory, timed};
 use embedded_graphics::prelude::OriginDimensions;
 use image::RgbImage;
@@ -157,7 +157,7 @@ fn frame(photo: Option<&std::path::Path>) -> Result<Vec<u8>, BenchError> {
 
 fn measure(mut mirror: Mirror, jpeg: &[u8], rounds: usize) -> Result<Vec<[f64; STAGES.len()]>, BenchError> {
     let mut finder = FaceFinder::embedded()?;
-    let mut screen = Memory::new(SCREEN.0, SCREEN.1);
+    let mut screen = Canvas::new(embedded_graphics::prelude::Size::new(SCREEN.0, SCREEN.1));
     let mut scene = Scene::new(screen.size());
     let mut round = |i: usize| -> Result<[f64; STAGES.len()], BenchError> {
         let (picture, decode) = timed(|| photo::read_bytes(jpeg, "frame"));

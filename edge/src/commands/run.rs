@@ -2,6 +2,7 @@
 //! scenes go to a screen, until the source ends or the time is up.
 
 use super::{ModelError, load};
+use crate::canvas::Canvas;
 use crate::clock::{ByHand, Clock};
 use crate::face::{FaceError, FaceFinder};
 use crate::frames::{FrameError, FrameSource, Stills};
@@ -132,6 +133,7 @@ pub fn show<S: Screen>(
     until: Option<Duration>,
 ) -> Result<(), RunError> {
     let mut scene = Scene::new(screen.size());
+    let mut canvas = Canvas::new(screen.size());
     loop {
         let now = clock.now();
         if until.is_some_and(|until| now >= until) {
@@ -139,8 +141,8 @@ pub fn show<S: Screen>(
         }
         let Some(frame) = source.next(now)? else { return Ok(()) };
         let (picture, age) = visit.see(&frame, now)?;
-        scene.draw(screen, picture, age);
-        screen.present()?;
+        scene.draw(&mut canvas, picture, age);
+        screen.present(&canvas)?;
         clock.wait_until(now + period);
     }
 }
@@ -150,7 +152,6 @@ mod tests {
     use super::*;
     use crate::frames::Frame;
     use crate::screen::Memory;
-    use embedded_graphics::prelude::OriginDimensions;
     use image::RgbImage;
     use std::sync::Arc;
 
@@ -194,7 +195,7 @@ mod tests {
     impl FrameSource for Nobody {
         fn next(&mut self, _: Duration) -> Result<Option<Frame>, FrameError> {
             self.1 += 1;
-            Ok((self.1 <= 9).then(|| Frame { picture: self.0.clone(), scene: 0 }))
+            Ok((self.1 <= 9).then(|| Frame { picture: self.0.clone(), scene: 0, number: 0, at: Duration::ZERO }))
         }
     }
 
@@ -206,7 +207,7 @@ mod tests {
             let mut visit = Visit::new(FaceFinder::embedded().unwrap(), None);
             let mut clock = ByHand::default();
             show(&mut nobody, &mut visit, &mut screen, &mut clock, PNG_PERIOD, until).unwrap();
-            assert_eq!(screen.picture().get_pixel(45, 20).0, [77; 3]);
+            assert_eq!(screen.shown().get_pixel(45, 20).0, [77; 3]);
             assert_eq!(screen.size().width, 90);
             (nobody.1, clock.now())
         };

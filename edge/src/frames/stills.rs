@@ -1,42 +1,13 @@
-//! Where pictures of visitors come from. A moment comes in; the picture of that moment goes out. Next: the face in it.
-//!
-//! [`Stills`] is the demo loop and the photographs of a folder; a camera takes its place where there is one.
+//! Still pictures as a camera: the demo visitors, or the photographs of a folder.
 
+use super::{Frame, FrameError, FrameSource};
 use crate::demo;
-use crate::photo::{self, PhotoError};
+use crate::photo;
 use image::RgbImage;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// One picture.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    pub picture: Arc<RgbImage>,
-    /// Counts the scenes: as long as it stays, the picture shows the same place as the one before, so that a face can be
-    /// followed; when it changes, the face must be found anew.
-    pub scene: u64,
-}
-
-/// A camera, or what stands in for it.
-pub trait FrameSource {
-    /// The newest picture at `now`; `None` when there will be no more.
-    fn next(&mut self, now: Duration) -> Result<Option<Frame>, FrameError>;
-}
-
-/// Why there is no picture.
-#[derive(Debug, thiserror::Error)]
-pub enum FrameError {
-    #[error("{}: cannot be read ({source}); give a folder of pictures with --camera stills:DIR", path.display())]
-    Folder { path: PathBuf, source: io::Error },
-    #[error("{}: no picture in it; give a folder of JPEG, PNG, WebP or BMP files", .0.display())]
-    Empty(PathBuf),
-    #[error("this program was built without demo visitors; give a folder of pictures with --camera stills:DIR")]
-    NoVisitors,
-    #[error(transparent)]
-    Photo(#[from] PhotoError),
-}
 
 /// Still pictures, each for a while, in order.
 #[derive(Debug)]
@@ -46,6 +17,7 @@ pub struct Stills {
     again: bool,
     /// The picture that is shown and its place in the order.
     current: Option<(u64, Arc<RgbImage>)>,
+    given: u64,
 }
 
 #[derive(Debug)]
@@ -60,7 +32,7 @@ impl Stills {
         if demo::VISITORS.is_empty() {
             return Err(FrameError::NoVisitors);
         }
-        Ok(Self { origin: Origin::Visitors, dwell, again, current: None })
+        Ok(Self { origin: Origin::Visitors, dwell, again, current: None, given: 0 })
     }
 
     /// The pictures of a folder in the order of their names. Files that are no pictures are left out.
@@ -73,7 +45,7 @@ impl Stills {
         if files.is_empty() {
             return Err(FrameError::Empty(folder.to_owned()));
         }
-        Ok(Self { origin: Origin::Files(files), dwell, again, current: None })
+        Ok(Self { origin: Origin::Files(files), dwell, again, current: None, given: 0 })
     }
 
     fn count(&self) -> usize {
@@ -102,7 +74,8 @@ impl FrameSource for Stills {
             _ => Arc::new(self.read((scene % self.count() as u64) as usize)?),
         };
         self.current = Some((scene, picture.clone()));
-        Ok(Some(Frame { picture, scene }))
+        self.given += 1;
+        Ok(Some(Frame { picture, scene, number: self.given, at: now }))
     }
 }
 

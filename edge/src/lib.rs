@@ -23,6 +23,8 @@ pub mod photograph;
 pub mod portrait;
 pub mod scene;
 pub mod screen;
+pub mod service;
+pub mod settings;
 pub mod strip;
 pub mod synthetic;
 #[cfg(test)]

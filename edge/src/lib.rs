@@ -27,6 +27,7 @@ pub mod service;
 pub mod settings;
 pub mod strip;
 pub mod synthetic;
+pub mod takehome;
 #[cfg(test)]
 mod testing;
 pub mod timing;

@@ -67,13 +67,22 @@ impl Opening {
 impl Hours {
     /// What holds now.
     pub fn now(&self) -> Standing {
-        let zone = self.zone.clone().unwrap_or_else(TimeZone::system);
-        self.at(zone.to_datetime(Timestamp::now()))
+        self.at(self.local_time())
+    }
+
+    /// What the clock on the museum's wall shows.
+    pub fn local_time(&self) -> DateTime {
+        self.zone.clone().unwrap_or_else(TimeZone::system).to_datetime(Timestamp::now())
+    }
+
+    /// Whether somebody, or the network, has ever set the clock that shows this time.
+    pub fn is_set(now: DateTime) -> bool {
+        now.year() >= FIRST_YEAR
     }
 
     /// What holds at a local time. A clock that was never set must not keep a museum dark: by such a time it is open.
     pub fn at(&self, now: DateTime) -> Standing {
-        if self.open.is_empty() || now.year() < FIRST_YEAR {
+        if self.open.is_empty() || !Self::is_set(now) {
             return Standing { open: true, changes: None };
         }
         let minute = minute_of_week(now);

@@ -36,6 +36,20 @@ pub enum Health {
     File(PathBuf),
 }
 
+impl Health {
+    /// The file to write; `None` where there is none to write.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Auto => {
+                let folder = std::env::var_os("RUNTIME_DIRECTORY").filter(|folder| !folder.is_empty())?;
+                Some(PathBuf::from(folder).join("health.prom"))
+            }
+            Self::Off => None,
+            Self::File(file) => Some(file.clone()),
+        }
+    }
+}
+
 const TIMES: &str = "a time such as \"09:30\"";
 
 impl Default for Service {

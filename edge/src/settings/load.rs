@@ -44,6 +44,11 @@ pub fn load(file: Option<&Path>, languages: &[&str]) -> Loaded {
     load_with(file, languages, state_folder().as_deref())
 }
 
+/// Reads the settings like [`load`], but neither keeps nor uses a copy.
+pub fn check(file: Option<&Path>, languages: &[&str]) -> Loaded {
+    load_with(file, languages, None)
+}
+
 fn load_with(file: Option<&Path>, languages: &[&str], state: Option<&Path>) -> Loaded {
     let Some(file) = file else { return Loaded { settings: Settings::default(), file: None, warning: None } };
     let copy = state.map(|folder| folder.join(LAST_GOOD));

@@ -13,9 +13,9 @@ mod visit;
 
 pub use devices::{Camera, Device, Exposure, Flicker, Format, Gpio, Input, Mode, Output, Screen};
 pub use house::{Health, Model, Service};
-pub use load::{Loaded, find, load};
+pub use load::{Loaded, check, find, load};
 pub use table::Place;
-pub use visit::{Children, Framing, TakeHome, Visit};
+pub use visit::{Children, Framing, LANGUAGES, TakeHome, Visit};
 
 use crate::service::Hours;
 use std::io;

@@ -68,7 +68,7 @@ pub enum TakeHome {
 }
 
 /// The languages that the mirror comes with.
-const LANGUAGES: [&str; 6] = ["en", "de", "fr", "es", "zh", "ar"];
+pub const LANGUAGES: [&str; 6] = ["en", "de", "fr", "es", "zh", "ar"];
 const YES_OR_NO: &str = "true or false";
 
 impl Default for Visit {

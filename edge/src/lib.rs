@@ -14,7 +14,9 @@ pub mod demo;
 pub mod face;
 pub mod files;
 pub mod frames;
+pub mod health;
 pub mod input;
+pub mod kiosk;
 pub mod lettering;
 pub mod mask;
 pub mod mirror;
@@ -25,6 +27,7 @@ pub mod scene;
 pub mod screen;
 pub mod strip;
 pub mod synthetic;
+pub mod takehome;
 #[cfg(test)]
 mod testing;
 pub mod timing;

@@ -47,6 +47,27 @@ impl Scene {
         }
     }
 
+    pub fn size(&self) -> Size {
+        self.size
+    }
+    pub fn resize(&mut self, size: Size, _: Option<u32>) {
+        *self = Self::new(size);
+    }
+    pub fn button_at(&self, _: Point) -> Option<crate::input::Button> {
+        None
+    }
+    pub fn draw_view(&mut self, screen: &mut Canvas, view: &crate::view::View) {
+        use crate::view::Page::*;
+        match &view.page {
+            Ageing { picture, age, .. } => self.draw(screen, picture.pixels, Some(*age)),
+            Attract { picture, age } => self.draw(screen, picture.pixels, *age),
+            Found { picture, .. } | Turned { picture, .. } | OptedOut { picture } | Plain { picture } => {
+                self.draw(screen, picture.pixels, None)
+            }
+            _ => {}
+        }
+    }
+
     /// Draws `picture`; `age` in years is where the face stands, `None` while nothing is aged.
     pub fn draw(&mut self, screen: &mut Canvas, picture: &RgbImage, age: Option<f32>) {
         self.draw_picture(screen, picture);

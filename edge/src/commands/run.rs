@@ -2,16 +2,18 @@
 //! scenes go to a screen, until the source ends or the time is up.
 
 use super::{ModelError, load};
-use crate::canvas::Canvas;
-use crate::clock::{ByHand, Clock};
-use crate::face::{FaceError, FaceFinder};
-use crate::frames::{FrameError, FrameSource, Stills};
-use crate::mirror::Mirror;
+use crate::bundle::Bundle;
+use crate::clock::{ByHand, Clock, Monotonic};
+use crate::face::FaceFinder;
+use crate::frames::{FrameSource, Paced, Stills};
+use crate::health::Health;
+use crate::kiosk::{EyesError, Kiosk, KioskError, Make, Options, Threads, Together, Worker};
 use crate::scene::Scene;
-use crate::screen::{PngFolder, Screen, ScreenError};
-use crate::visit::{RISE, Visit};
+use crate::screen::{Memory, PngFolder, Screen};
+use crate::visit::Rules;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Default, clap::Args)]
@@ -20,7 +22,7 @@ pub struct Args {
     #[arg(long, default_value = "auto", value_name = "auto|stills:DIR")]
     camera: CameraChoice,
     /// Where pictures go: `auto` (a new folder, until displays are supported) or `png:DIR`
-    #[arg(long, default_value = "auto", value_name = "auto|png:DIR")]
+    #[arg(long, default_value = "auto", value_name = "auto|none|png:DIR")]
     screen: ScreenChoice,
     /// Folder of a generator bundle, in place of the one inside this program
     #[arg(long, value_name = "BUNDLE")]
@@ -41,6 +43,7 @@ enum CameraChoice {
 enum ScreenChoice {
     #[default]
     Auto,
+    None,
     Png(PathBuf),
 }
 
@@ -62,52 +65,44 @@ impl FromStr for ScreenChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match (text, text.strip_prefix("png:")) {
             ("auto", _) => Ok(Self::Auto),
+            ("none", _) => Ok(Self::None),
             (_, Some(folder)) if !folder.is_empty() => Ok(Self::Png(folder.into())),
-            _ => Err("use `auto` or `png:DIR`".into()),
+            _ => Err("use `auto`, `none` or `png:DIR`".into()),
         }
     }
-}
-
-/// What ends the mirror.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    #[error(transparent)]
-    Face(#[from] FaceError),
-    #[error(transparent)]
-    Screen(#[from] ScreenError),
 }
 
 /// A picture a second is written where no display is.
 const PNG_PERIOD: Duration = Duration::from_secs(1);
 /// Each still is shown from the first picture of a rise to its last: twelve pictures.
-const DWELL: Duration = RISE.saturating_add(PNG_PERIOD);
+const DWELL: Duration = Duration::from_secs(12);
+/// Stills come as fast as from a camera.
+const FRAME: Duration = Duration::from_millis(33);
 /// Folder and size of what is written where no display is.
 const PNG_FOLDER: &str = "as-time-goes-by";
 const PNG_SIZE: (u32, u32) = (720, 960);
+const UNSEEN_SIZE: (u32, u32) = (1280, 720);
 
-pub fn run(args: &Args) -> Result<(), RunError> {
-    let mirror = match load(args.model.as_deref()) {
-        Ok((_, ager)) => Some(Mirror::new(ager)),
+pub fn run(args: &Args) -> Result<(), KioskError> {
+    let bundle = match load(args.model.as_deref()) {
+        Ok((bundle, _)) => Some(Arc::new(bundle)),
         Err(error) => {
             eprintln!("{}", without_ageing(&error));
             None
         }
     };
+    let until = args.seconds.map(|seconds| Duration::from_secs(seconds.into()));
     let (width, height) = PNG_SIZE;
-    let again = args.seconds.is_some();
-    let mut source = match &args.camera {
-        CameraChoice::Auto => Stills::visitors(DWELL, again)?,
-        CameraChoice::Stills(folder) => Stills::folder(folder, DWELL, again)?,
-    };
     let mut screen = match &args.screen {
+        ScreenChoice::None => return live(args, bundle, &mut Memory::new(UNSEEN_SIZE.0, UNSEEN_SIZE.1), until),
         ScreenChoice::Auto => PngFolder::fresh(PNG_FOLDER.as_ref(), width, height)?,
         ScreenChoice::Png(folder) => PngFolder::new(folder, width, height)?,
     };
-    let mut visit = Visit::new(FaceFinder::embedded()?, mirror);
-    let until = args.seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    show(&mut source, &mut visit, &mut screen, &mut ByHand::default(), PNG_PERIOD, until)?;
+    let source = stills(&args.camera, until.is_some())?;
+    let finder = FaceFinder::embedded().map_err(EyesError::from)?;
+    let eyes = Together::new(Box::new(source), finder, bundle.map(|bundle| Worker::of(&bundle)).transpose()?);
+    let mut kiosk = kiosk(eyes, &screen, Arc::default());
+    show(&mut kiosk, &mut screen, &mut ByHand::default(), PNG_PERIOD, until)?;
     if let Some(sheet) = screen.write_sheet()? {
         println!(
             "{} pictures in {}; all at a glance in {}",
@@ -119,99 +114,52 @@ pub fn run(args: &Args) -> Result<(), RunError> {
     Ok(())
 }
 
+/// The mirror in real time.
+fn live(
+    args: &Args,
+    bundle: Option<Arc<Bundle>>,
+    screen: &mut dyn Screen,
+    until: Option<Duration>,
+) -> Result<(), KioskError> {
+    let start = std::time::Instant::now();
+    let camera = args.camera.clone();
+    let again = until.is_some();
+    let source: Make<Box<dyn FrameSource>> = Box::new(move || Ok(Box::new(Paced::new(stills(&camera, again)?, FRAME))));
+    let worker = bundle.map(|bundle| -> Make<Worker> { Box::new(move || Worker::of(&bundle)) });
+    let health: Arc<Health> = Arc::default();
+    let eyes = Threads::start(start, source, worker, health.clone())?;
+    let mut kiosk = kiosk(eyes, screen, health);
+    show(&mut kiosk, screen, &mut Monotonic::since(start), Duration::ZERO, until)
+}
+
+fn stills(camera: &CameraChoice, again: bool) -> Result<Stills, EyesError> {
+    Ok(match camera {
+        CameraChoice::Auto => Stills::visitors(DWELL, again)?,
+        CameraChoice::Stills(folder) => Stills::folder(folder, DWELL, again)?,
+    })
+}
+
+fn kiosk<E: crate::kiosk::Eyes>(eyes: E, screen: &dyn Screen, health: Arc<Health>) -> Kiosk<E> {
+    Kiosk::new(eyes, Vec::new(), Rules::default(), Options::default(), Scene::new(screen.size()), health)
+}
+
 fn without_ageing(error: &ModelError) -> String {
     format!("The generator is refused, and the mirror goes on without ageing: {error}")
 }
 
-/// The loop: one frame, one scene, every `period`, until the source ends or `until` has come.
-pub fn show<S: Screen>(
-    source: &mut dyn FrameSource,
-    visit: &mut Visit,
-    screen: &mut S,
+/// The loop: one picture every `period`, until the source ends or `until` has come.
+fn show<E: crate::kiosk::Eyes>(
+    kiosk: &mut Kiosk<E>,
+    screen: &mut dyn Screen,
     clock: &mut dyn Clock,
     period: Duration,
     until: Option<Duration>,
-) -> Result<(), RunError> {
-    let mut scene = Scene::new(screen.size());
-    let mut canvas = Canvas::new(screen.size());
+) -> Result<(), KioskError> {
     loop {
         let now = clock.now();
-        if until.is_some_and(|until| now >= until) {
+        if until.is_some_and(|until| now >= until) || !kiosk.turn(screen, clock)? {
             return Ok(());
         }
-        let Some(frame) = source.next(now)? else { return Ok(()) };
-        let (picture, age) = visit.see(&frame, now)?;
-        scene.draw(&mut canvas, picture, age);
-        screen.present(&canvas)?;
         clock.wait_until(now + period);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::frames::Frame;
-    use crate::screen::Memory;
-    use image::RgbImage;
-    use std::sync::Arc;
-
-    #[test]
-    fn choices_are_parsed_strictly() {
-        assert!(matches!("stills:a/b".parse(), Ok(CameraChoice::Stills(folder)) if folder == *"a/b"));
-        assert!(matches!("png:x".parse(), Ok(ScreenChoice::Png(_))));
-        for text in ["", "stills:", "Auto", "png", "/dev/video0"] {
-            assert!(text.parse::<CameraChoice>().is_err() && text.parse::<ScreenChoice>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_visitor_is_aged_and_a_refused_bundle_leaves_a_plain_mirror() {
-        let folder = tempfile::tempdir().unwrap();
-        let stills = folder.path().join("stills");
-        std::fs::create_dir(&stills).unwrap();
-        std::fs::write(stills.join("visitor.png"), crate::demo::VISITORS[0].bytes).unwrap();
-        let pictures = |name: &str, model| {
-            let screen = folder.path().join(name);
-            let args = Args {
-                camera: CameraChoice::Stills(stills.clone()),
-                screen: ScreenChoice::Png(screen.clone()),
-                model,
-                seconds: Some(2),
-            };
-            run(&args).unwrap();
-            assert!(screen.join("sheet.png").is_file() && !screen.join("frame-0002.png").exists());
-            ["frame-0000.png", "frame-0001.png"].map(|name| crate::photo::read(&screen.join(name)).unwrap())
-        };
-        let plain = pictures("plain", Some(folder.path().join("no-such-bundle")));
-        assert_eq!(plain[0], plain[1]);
-        let aged = pictures("aged", None);
-        assert_ne!(aged[0], aged[1]);
-        assert_ne!(aged[0], plain[0]);
-    }
-
-    /// Counts frames of one grey picture without a face.
-    struct Nobody(Arc<RgbImage>, u32);
-
-    impl FrameSource for Nobody {
-        fn next(&mut self, _: Duration) -> Result<Option<Frame>, FrameError> {
-            self.1 += 1;
-            Ok((self.1 <= 9).then(|| Frame { picture: self.0.clone(), scene: 0, number: 0, at: Duration::ZERO }))
-        }
-    }
-
-    #[test]
-    fn the_loop_ends_with_its_time_or_its_source_and_shows_who_is_not_aged() {
-        let shown = |until| {
-            let mut nobody = Nobody(Arc::new(RgbImage::from_pixel(64, 64, image::Rgb([77; 3]))), 0);
-            let mut screen = Memory::new(90, 120);
-            let mut visit = Visit::new(FaceFinder::embedded().unwrap(), None);
-            let mut clock = ByHand::default();
-            show(&mut nobody, &mut visit, &mut screen, &mut clock, PNG_PERIOD, until).unwrap();
-            assert_eq!(screen.shown().get_pixel(45, 20).0, [77; 3]);
-            assert_eq!(screen.size().width, 90);
-            (nobody.1, clock.now())
-        };
-        assert_eq!(shown(Some(Duration::from_secs(4))), (4, Duration::from_secs(4)));
-        assert_eq!(shown(None), (10, Duration::from_secs(9)));
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! [`Stills`] is the demo loop and the photographs of a folder; a camera takes its place where there is one.
 
+mod paced;
 mod stills;
 
+pub use paced::Paced;
 pub use stills::Stills;
 
 use crate::photo::PhotoError;
@@ -42,6 +44,9 @@ pub enum FrameError {
     Empty(PathBuf),
     #[error("this program was built without demo visitors; give a folder of pictures with --camera stills:DIR")]
     NoVisitors,
+    /// The camera is unplugged, silent or busy.
+    #[error("no picture from the camera ({0}); it is looked for again")]
+    Gone(String),
     #[error(transparent)]
     Photo(#[from] PhotoError),
 }
@@ -49,6 +54,6 @@ pub enum FrameError {
 impl FrameError {
     /// Whether there may be pictures later, without anybody doing anything.
     pub const fn is_passing(&self) -> bool {
-        false
+        matches!(self, Self::Gone(_))
     }
 }

@@ -1,0 +1,4 @@
+//! interim
+pub fn code(_: &[Option<image::RgbImage>; 6]) -> Option<crate::view::Code> {
+    None
+}

@@ -28,6 +28,7 @@ pub mod synthetic;
 #[cfg(test)]
 mod testing;
 pub mod timing;
+pub mod turning;
 pub mod view;
 pub mod visit;
 pub mod visitor;

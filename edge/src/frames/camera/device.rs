@@ -6,7 +6,6 @@ use super::convert::{ConvertError, Layout};
 use super::{CameraSettings, Device, Exposure, Flicker, Format};
 use crate::frames::FrameError;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,8 +38,8 @@ const EXPOSURE_ABSOLUTE: u32 = 0x009a_0902;
 
 /// A camera that streams. It belongs into the thread that captures.
 pub struct Opened {
-    /// Not dropped by itself: v4l panics where the driver fails to stop.
-    stream: ManuallyDrop<Stream<'static>>,
+    /// `None` only while it is given back.
+    stream: Option<Stream<'static>>,
     handle: Arc<Handle>,
     pub path: PathBuf,
     pub layout: Layout,
@@ -139,8 +138,9 @@ pub fn open(path: &Path, settings: &CameraSettings) -> Result<(Opened, Mode), Fr
         bt709: matches!(given.colorspace, Colorspace::Rec709),
     };
     let handle = device.handle();
-    let mut opened = Opened { stream: ManuallyDrop::new(stream), handle, path: path.to_owned(), layout, lost: false };
-    opened.stream.start().map_err(failed)?;
+    let started = stream.start();
+    let opened = Opened { stream: Some(stream), handle, path: path.to_owned(), layout, lost: false };
+    started.map_err(failed)?;
     Ok((opened, Mode { width: given.width, height: given.height, rate: Some(rate as f32), ..mode }))
 }
 
@@ -154,15 +154,16 @@ impl Opened {
         if !is_readable(&self.handle, patience).map_err(ReadError::Camera)? {
             return Ok(None);
         }
+        let Some(stream) = &mut self.stream else { return Ok(None) };
         if self.lost {
-            match self.stream.dequeue() {
+            match stream.dequeue() {
                 Ok(_) => self.lost = false,
                 Err(error) if comes_back(&error) => return Ok(None),
                 Err(error) => return Err(ReadError::Camera(error)),
             }
         }
         for _ in 0..BUFFERS {
-            let (bytes, meta) = match CaptureStream::next(&mut *self.stream) {
+            let (bytes, meta) = match CaptureStream::next(stream) {
                 Ok(frame) => frame,
                 Err(error) if comes_back(&error) => {
                     self.lost = true;
@@ -185,15 +186,16 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        let stopped = self.stream.stop();
-        // Better to lose one mapping than to panic for a driver that does not stop.
-        if stopped.is_ok() || stopped.is_err_and(|error| error.raw_os_error() == Some(GONE)) {
-            // SAFETY: the stream is not used after this.
-            let stream = unsafe { ManuallyDrop::take(&mut self.stream) };
-            let _ = calmly(|| {
-                drop(stream);
-                Ok(())
-            });
+        let Some(mut stream) = self.stream.take() else { return };
+        match stream.stop() {
+            // v4l panics where a driver fails to stop; better to lose one mapping.
+            Err(error) if error.raw_os_error() != Some(GONE) => std::mem::forget(stream),
+            _ => {
+                let _ = calmly(|| {
+                    drop(stream);
+                    Ok(())
+                });
+            }
         }
     }
 }

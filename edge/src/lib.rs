@@ -31,6 +31,7 @@ pub mod takehome;
 #[cfg(test)]
 mod testing;
 pub mod timing;
+pub mod turning;
 pub mod view;
 pub mod visit;
 pub mod visitor;

@@ -155,7 +155,7 @@ impl FrameSource for Moody {
         match self.1 {
             20..60 => {
                 std::thread::sleep(FRAME);
-                Err(FrameError::Gone("unplugged".into()))
+                Err(FrameError::Silent("/dev/video0".into()))
             }
             70 => panic!("this camera breaks off, on purpose"),
             _ => {

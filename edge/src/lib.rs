@@ -25,6 +25,8 @@ pub mod photograph;
 pub mod portrait;
 pub mod scene;
 pub mod screen;
+pub mod service;
+pub mod settings;
 pub mod strip;
 pub mod synthetic;
 pub mod takehome;

@@ -27,6 +27,7 @@ pub mod strip;
 pub mod synthetic;
 #[cfg(test)]
 mod testing;
+pub mod texts;
 pub mod timing;
 pub mod view;
 pub mod visit;

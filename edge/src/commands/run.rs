@@ -9,6 +9,8 @@ use crate::frames::{FrameError, FrameSource, Stills};
 use crate::mirror::Mirror;
 use crate::scene::Scene;
 use crate::screen::{PngFolder, Screen, ScreenError};
+use crate::texts::{self, TextsError};
+use crate::view::{Page, Picture, View};
 use crate::visit::{RISE, Visit};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -77,6 +79,8 @@ pub enum RunError {
     Face(#[from] FaceError),
     #[error(transparent)]
     Screen(#[from] ScreenError),
+    #[error(transparent)]
+    Texts(#[from] TextsError),
 }
 
 /// A picture a second is written where no display is.
@@ -132,7 +136,8 @@ pub fn show<S: Screen>(
     period: Duration,
     until: Option<Duration>,
 ) -> Result<(), RunError> {
-    let mut scene = Scene::new(screen.size());
+    let languages = texts::embedded()?;
+    let mut scene = Scene::new(screen.size(), screen.width_mm());
     let mut canvas = Canvas::new(screen.size());
     loop {
         let now = clock.now();
@@ -141,7 +146,12 @@ pub fn show<S: Screen>(
         }
         let Some(frame) = source.next(now)? else { return Ok(()) };
         let (picture, age) = visit.see(&frame, now)?;
-        scene.draw(&mut canvas, picture, age);
+        let picture = Picture::whole(picture);
+        let page = match age {
+            Some(age) => Page::Ageing { picture, age, held: false, limit: (15.0, 65.0), countdown: None },
+            None => Page::Plain { picture },
+        };
+        scene.draw(&mut canvas, &View { now, page, language: 0, buttons: &[], notice: None }, &languages);
         screen.present(&canvas)?;
         clock.wait_until(now + period);
     }

@@ -1,11 +1,14 @@
 //! How a button looks: an outlined plate with its word.
 
 use super::brush::{Brush, Type};
-use super::layout::{Layout, area, cut_top, inset};
+use super::layout::{Layout, area, inset};
 use super::palette::{FAINT, INK, LINE, LIT, PLATE};
 use crate::input::Button;
 use crate::texts::Language;
 use embedded_graphics::primitives::Rectangle;
+
+/// Room for the name of a language, in ems.
+const NAME: u32 = 4;
 
 /// What the words on buttons depend on.
 pub struct State<'a> {
@@ -22,11 +25,12 @@ pub fn draw(brush: &mut Brush, layout: &Layout, place: Rectangle, button: Button
     let line = (em / 16).max(1);
     brush.rounded(place, em / 2, LINE);
     brush.rounded(inset(place, line), (em / 2).saturating_sub(line), PLATE);
-    let room = inset(place, gap * 2 / 3);
+    let room = inset(place, gap / 2);
     if button == Button::Language && place.size.width > 12 * em {
         return names(brush, room, em, state);
     }
     let size = if matches!(button, Button::Younger | Button::Older) { em * 6 / 5 } else { em };
+    let room = area(room.top_left.x + gap as i32 / 2, room.top_left.y, room.size.width.saturating_sub(gap), room.size.height);
     brush.label(word(button, language, state), room, Type::new(size, 2));
 }
 
@@ -51,24 +55,31 @@ fn next<'a>(state: &State<'a>) -> Option<&'a Language> {
     state.languages.get((state.language + 1) % state.languages.len().max(1))
 }
 
+/// How many names of languages stand side by side in a room of a width.
+fn across(count: usize, width: u32, em: u32) -> u32 {
+    let count = count.max(1) as u32;
+    let most = (width / (NAME * em)).clamp(1, count);
+    count.div_ceil(count.div_ceil(most))
+}
+
+/// The height of the button that names so many languages.
+pub fn names_height(count: usize, width: u32, em: u32) -> u32 {
+    (count.max(1) as u32).div_ceil(across(count, width, em)) * em * 2
+}
+
 /// All languages side by side; the one that is spoken is underlined.
 fn names(brush: &mut Brush, room: Rectangle, em: u32, state: &State) {
     let count = state.languages.len().max(1) as u32;
-    let across = (room.size.width / (7 * em / 2)).clamp(1, count);
-    let across = count.div_ceil(count.div_ceil(across));
+    let across = across(state.languages.len(), room.size.width, em);
     let (width, height) = (room.size.width / across, room.size.height / count.div_ceil(across));
     for (i, language) in state.languages.iter().enumerate() {
         let (column, row) = (i as u32 % across, i as u32 / across);
         let (x, y) = (room.top_left.x + (column * width) as i32, room.top_left.y + (row * height) as i32);
-        let cell = area(x, y, width, height);
         let spoken = i == state.language;
-        let ink = if spoken { INK } else { FAINT };
-        let kind = Type { size: em * 4 / 5, lines: 1, ink };
-        let thick = (em / 12).max(2);
-        let (upper, _) = cut_top(cell, height.saturating_sub(thick));
-        let text = brush.label(&language.name, inset(upper, em / 6), kind);
+        let kind = Type { size: em * 9 / 10, lines: 1, ink: if spoken { INK } else { FAINT } };
+        let text = brush.label(&language.name, area(x, y, width - em / 4, height), kind);
         if spoken {
-            let below = area(text.top_left.x, text.top_left.y + text.size.height as i32, text.size.width, thick);
+            let below = area(text.top_left.x, text.top_left.y + text.size.height as i32, text.size.width, (em / 12).max(2));
             let below = brush.place(below);
             brush.fill(below, LIT);
         }

@@ -29,8 +29,8 @@ pub struct Lens {
 
 /// How long channels keep their places.
 const RANKED_FOR: Duration = Duration::from_secs(4);
-/// A channel's tile is at least so large, in ems.
-const TILE: f32 = 1.5;
+/// A layer is shown where it has this height, in ems.
+const ROW: u32 = 4;
 /// What is drawn as full heat, in levels of 255 that a place changes by.
 const FULL_HEAT: f32 = 40.0;
 /// How much the finest detail and a move weigh against a change of colour: levels for one unit of detail, and for one pixel.
@@ -52,7 +52,7 @@ impl Lens {
         self.ranks.resize_with(inside.features.len(), Vec::new);
         for (ranks, feature) in self.ranks.iter_mut().zip(&inside.features) {
             self.strengths.clear();
-            self.strengths.extend((0..feature.shape[0]).map(|channel| spread(map(feature, channel))));
+            self.strengths.extend((0..feature.shape[0]).map(|channel| spread(map(feature, channel), feature.shape)));
             ranks.clear();
             ranks.extend(0..feature.shape[0]);
             let strength = |channel: usize| self.strengths[channel];
@@ -124,11 +124,13 @@ fn map(feature: &Feature, channel: usize) -> &[f32] {
     feature.values.get(channel * plane..(channel + 1) * plane).unwrap_or(&[])
 }
 
-/// Standard deviation.
-fn spread(values: &[f32]) -> f32 {
-    let count = values.len().max(1) as f32;
-    let mean = values.iter().sum::<f32>() / count;
-    (values.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt()
+/// Standard deviation over the middle of a channel: what the face does, rather than the border.
+fn spread(values: &[f32], [_, height, width]: [usize; 3]) -> f32 {
+    let rows = values.chunks_exact(width.max(1)).skip(height / 8).take(height - 2 * (height / 8));
+    let middle = rows.flat_map(|row| &row[width / 8..width - width / 8]);
+    let count = middle.clone().count().max(1) as f32;
+    let mean = middle.clone().sum::<f32>() / count;
+    (middle.map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt()
 }
 
 /// Draws the whole view into `room`.
@@ -149,27 +151,27 @@ pub fn draw(
     let title = brush.text(&words.title, cut_top(room, em * 2).0, Type::new(em * 6 / 5, 1), align);
     let room = cut_top(room, title + gap).1;
     let caption = em * 3 / 2;
-    let (faces, layers) = if upright {
-        let side = ((room.size.width - gap) / 2).min(room.size.height * 2 / 5);
-        cut_top(room, side + caption + gap)
+    let Size { width, height } = room.size;
+    let (side, layers) = if upright {
+        let side = (width.saturating_sub(gap) / 2).min(height * 2 / 5);
+        (side, cut_top(room, side + caption + gap).1)
     } else {
-        let side = (room.size.height - caption.min(room.size.height)).min(room.size.width * 3 / 10);
-        cut_start(room, 2 * side + 2 * gap)
+        let side = height.saturating_sub(caption).min(width * 3 / 10);
+        (side, cut_start(room, 2 * (side + gap)).1)
     };
-    let (you, changed) = cut_start(faces, (faces.size.width + gap) / 2);
-    let side = |area: Rectangle| (area.size.width - gap.min(area.size.width)).min(area.size.height.saturating_sub(caption));
-    let square = |at: Rectangle| {
-        let side = side(at);
-        (area(at.top_left.x, at.top_left.y, side, side), area(at.top_left.x, at.top_left.y + side as i32, side, caption))
+    let start = if upright { room.top_left.x + (width - 2 * side - gap) as i32 / 2 } else { room.top_left.x };
+    let square = |column: u32| {
+        let (x, y) = (start + (column * (side + gap)) as i32, room.top_left.y);
+        (area(x, y, side, side), area(x, y + side as i32, side, caption))
     };
-    let (place, below) = square(you);
+    let (place, below) = square(0);
     brush.picture(picture, place);
     let decade = Decade::from_age(age.round().clamp(10.0, 69.0) as u32).unwrap_or(Decade::Sixties);
     brush.label(&language.decades[decade.index()], below, Type::new(em * 4 / 5, 1));
     let mark = Type::new((em / 2).max(11), 1);
     let corner = place.top_left + Point::new(gap as i32 / 2, place.size.height as i32 - gap as i32 / 2);
     brush.tag(&language.synthetic, corner, true, place.size.width.saturating_sub(gap), mark);
-    let (place, below) = square(changed);
+    let (place, below) = square(1);
     if let Some(picture) = lens.strength(inside) {
         brush.picture(&Picture::whole(&picture), place);
         lens.recycle(picture);
@@ -177,19 +179,24 @@ pub fn draw(
     }
     brush.label(&words.strength, below, Type::new(em * 4 / 5, 2));
     let count = inside.features.len().min(LAYERS);
-    for (i, feature) in inside.features.iter().take(count).enumerate() {
-        let height = layers.size.height / count as u32;
-        let row = area(layers.top_left.x, layers.top_left.y + (i as u32 * height) as i32, layers.size.width, height);
-        let left = brush.text(&words.layers[i], cut_top(row, caption.min(height * 2 / 5)).0, Type::faint(em * 4 / 5, 1), Align::Start);
-        let row = cut_top(row, left + gap / 2).1;
-        tiles(brush, lens, cut_top(row, row.size.height.saturating_sub(gap)).0, feature, i, em);
+    let rows = count.min((layers.size.height / (ROW * em)) as usize).max(1);
+    let height = layers.size.height / rows as u32;
+    for row in 0..rows.min(count) {
+        // Where there is no room for all layers, the last one and those evenly before it are shown.
+        let layer = (row + 1) * count / rows - 1;
+        let place = area(layers.top_left.x, layers.top_left.y + (row as u32 * height) as i32, layers.size.width, height);
+        let kind = Type::faint(em * 4 / 5, 1);
+        let used = brush.text(&words.layers[layer], cut_top(place, caption).0, kind, Align::Start);
+        let (_, place) = cut_top(place, used + gap / 2);
+        let place = cut_top(place, place.size.height.saturating_sub(gap)).0;
+        tiles(brush, lens, place, &inside.features[layer], layer, em);
     }
 }
 
 /// The strongest channels side by side, as many as there is room for.
 fn tiles(brush: &mut Brush, lens: &mut Lens, room: Rectangle, feature: &Feature, layer: usize, em: u32) {
     let gap = (em / 6).max(2);
-    let side = room.size.height.min(room.size.width / 4).max((em as f32 * TILE) as u32).min(room.size.height);
+    let side = room.size.height.min(room.size.width / 3);
     if side == 0 {
         return;
     }

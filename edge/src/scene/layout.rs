@@ -26,8 +26,9 @@ const TOUCH_MM: f32 = 15.0;
 const EM_MM: f32 = 10.0;
 /// Smaller type is no longer clear, in pixels.
 const SMALLEST_EM: u32 = 13;
-/// The share of a screen that words and buttons have.
-const PANEL: f32 = 0.36;
+/// The share of a screen that words and buttons have, below and beside the picture.
+const BELOW: f32 = 0.39;
+const BESIDE: f32 = 0.36;
 /// Words keep this height above the buttons, in ems.
 const WORDS: f32 = 5.5;
 
@@ -38,10 +39,15 @@ impl Layout {
         let pixels_a_mm = told.filter(|pixels| (0.5..=25.0).contains(pixels)).unwrap_or(PIXELS_A_MM);
         let usual = (size.width as f32 * size.height as f32).sqrt() / 34.0;
         let em = ((EM_MM * pixels_a_mm).clamp(usual, usual * 1.3) as u32).max(SMALLEST_EM);
-        let third = (size.width.min(size.height) / 3).max(1);
-        let touch = ((TOUCH_MM * pixels_a_mm).ceil() as u32).max(em * 12 / 5).min(third);
+        let most = (size.width.min(size.height) * 2 / 5).max(1);
+        let touch = ((TOUCH_MM * pixels_a_mm).ceil() as u32).max(em * 12 / 5).min(most);
         let (gap, margin) = (em * 2 / 5, em * 3 / 4);
         Self { size, upright: size.height >= size.width, em, touch, gap, margin }
+    }
+
+    /// Whether words have to be short of room.
+    pub fn is_small(&self) -> bool {
+        self.em == SMALLEST_EM
     }
 
     /// All of the screen.
@@ -53,11 +59,11 @@ impl Layout {
     /// screen for them.
     pub fn split(&self, wordy: bool) -> (Rectangle, Rectangle) {
         let Size { width, height } = self.size;
-        let small = self.em == SMALLEST_EM;
         let least = if self.upright { self.touch + 8 * self.em } else { 2 * self.touch + self.gap + 2 * self.margin };
         let length = if self.upright { height } else { width };
-        let share = if small && wordy { length / 2 } else { (length as f32 * PANEL) as u32 };
-        let panel = share.max(least).min(length / 2);
+        let usual = if self.upright { BELOW } else { BESIDE };
+        let share = if self.is_small() && wordy { length / 2 } else { (length as f32 * usual) as u32 };
+        let panel = share.max(least).min(length * 3 / 5);
         if self.upright {
             let above = height - panel;
             (area(0, 0, width, above), area(0, above as i32, width, panel))
@@ -72,57 +78,79 @@ impl Layout {
         inset(panel, self.margin)
     }
 
-    /// Places buttons in rows at the bottom of `room`, and gives what is left above them. Younger and older share a row, and
-    /// `wide` has one of its own. Where there is no room for rows, the first buttons share one, and the others are left out.
+    /// Places buttons in rows at the bottom of `room`, and gives what is left above them. Younger and older share a high row,
+    /// and `wide` has one of its own with a height. Buttons for which there is no room are left out, the last ones first.
     pub fn controls(
         &self,
         room: Rectangle,
         buttons: &[Button],
-        wide: Option<Button>,
+        wide: Option<(Button, u32)>,
         placed: &mut Vec<(Rectangle, Button)>,
     ) -> Rectangle {
+        let words = (WORDS * self.em as f32) as u32;
+        for count in (1..=buttons.len()).rev() {
+            placed.clear();
+            let buttons = &buttons[..count];
+            let rest = self.rows(room, buttons, wide, placed);
+            if placed.len() == count && (rest.size.height >= words || count == 1) {
+                return rest;
+            }
+        }
         placed.clear();
-        let pace = |button: &Button| matches!(button, Button::Younger | Button::Older);
-        let alone = |button: &Button| Some(*button) == wide;
-        let others = buttons.iter().filter(|button| !pace(button) && !alone(button));
-        let columns = fitting(room.size.width, self.touch.max(5 * self.em), self.gap).max(2);
-        let rows = others.clone().count().div_ceil(columns);
-        let columns = others.clone().count().div_ceil(rows.max(1));
-        let all = rows + usize::from(buttons.iter().any(pace)) + usize::from(buttons.iter().any(alone));
-        let high = all as u32 * (self.touch + self.gap);
-        let narrow = fitting(room.size.width, self.touch, self.gap) < columns.max(2);
-        if high + (WORDS * self.em as f32) as u32 > room.size.height || narrow {
-            let columns = fitting(room.size.width, self.touch, self.gap).max(1);
-            return self.row(room, buttons.iter().take(columns), columns, placed);
-        }
-        let mut room = room;
-        let mut left = rows;
-        while left > 0 {
-            left -= 1;
-            let row = others.clone().skip(left * columns).take(columns);
-            room = self.row(room, row, columns, placed);
-        }
-        room = self.row(room, buttons.iter().filter(|button| pace(button)), 2, placed);
-        self.row(room, buttons.iter().filter(|button| alone(button)), 1, placed)
+        room
     }
 
-    /// Places one row at the bottom of `room`; gives what is left. Rows that are not full are filled up.
+    /// Places buttons side by side at the bottom of `room` if they have room enough, else in rows.
+    pub fn bar(&self, room: Rectangle, buttons: &[Button], placed: &mut Vec<(Rectangle, Button)>) -> Rectangle {
+        if fitting(room.size.width, self.touch.max(6 * self.em), self.gap) < buttons.len() {
+            return self.controls(room, buttons, None, placed);
+        }
+        placed.clear();
+        self.row(room, buttons.iter(), self.touch, placed)
+    }
+
+    fn rows(
+        &self,
+        room: Rectangle,
+        buttons: &[Button],
+        wide: Option<(Button, u32)>,
+        placed: &mut Vec<(Rectangle, Button)>,
+    ) -> Rectangle {
+        let pace = |button: &Button| matches!(button, Button::Younger | Button::Older);
+        let alone = |button: &Button| wide.is_some_and(|(wide, _)| wide == *button);
+        let others = buttons.iter().filter(|button| !pace(button) && !alone(button));
+        let count = others.clone().count();
+        let columns = fitting(room.size.width, self.touch.max(5 * self.em), self.gap);
+        let columns = columns.max(fitting(room.size.width, self.touch, self.gap).min(2)).max(1);
+        let rows = count.div_ceil(columns);
+        let columns = count.div_ceil(rows.max(1));
+        let mut room = room;
+        for row in (0..rows).rev() {
+            room = self.row(room, others.clone().skip(row * columns).take(columns), self.touch, placed);
+        }
+        let high = if self.is_small() { self.touch } else { self.touch * 5 / 4 };
+        room = self.row(room, buttons.iter().filter(|button| pace(button)), high, placed);
+        let height = wide.map_or(0, |(_, height)| height.max(self.touch));
+        self.row(room, buttons.iter().filter(|button| alone(button)), height, placed)
+    }
+
+    /// Places one row at the bottom of `room`, if there is room for it; gives what is left.
     fn row<'a>(
         &self,
         room: Rectangle,
         buttons: impl Iterator<Item = &'a Button> + Clone,
-        columns: usize,
+        height: u32,
         placed: &mut Vec<(Rectangle, Button)>,
     ) -> Rectangle {
-        let count = buttons.clone().count().min(columns) as u32;
-        if count == 0 || room.size.height < self.touch {
+        let count = buttons.clone().count() as u32;
+        let width = ((room.size.width + self.gap) / count.max(1)).saturating_sub(self.gap);
+        if count == 0 || room.size.height < height || width < self.touch {
             return room;
         }
-        let width = (room.size.width + self.gap) / count - self.gap;
-        let above = room.size.height - self.touch;
+        let above = room.size.height - height;
         for (i, &button) in buttons.enumerate() {
             let x = room.top_left.x + i as i32 * (width + self.gap) as i32;
-            placed.push((area(x, room.top_left.y + above as i32, width, self.touch), button));
+            placed.push((area(x, room.top_left.y + above as i32, width, height), button));
         }
         area(room.top_left.x, room.top_left.y, room.size.width, above.saturating_sub(self.gap))
     }
@@ -233,7 +261,7 @@ mod tests {
             prop_assert!(picture.intersection(&panel).is_zero_sized());
             prop_assert_eq!(picture.size.width * picture.size.height + panel.size.width * panel.size.height, width * height);
             let mut placed = Vec::new();
-            let words = layout.controls(layout.inner(panel), &BUTTONS[..count], Some(Button::Language), &mut placed);
+            let words = layout.controls(layout.inner(panel), &BUTTONS[..count], Some((Button::Language, 90)), &mut placed);
             for (i, (area, _)) in placed.iter().enumerate() {
                 prop_assert_eq!(panel.intersection(area), *area);
                 prop_assert!(words.intersection(area).is_zero_sized());

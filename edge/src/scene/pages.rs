@@ -3,7 +3,7 @@
 use super::brush::{Brush, Stack, Type};
 use super::inside::{self, Lens};
 use super::layout::{Layout, area, cut_top};
-use super::palette::{GROUND, LIT, PLATE};
+use super::palette::{GROUND, LINE, LIT};
 use super::{buttons, scale, strip};
 use crate::input::Button;
 use crate::lettering::Align;
@@ -34,14 +34,14 @@ impl Drawing<'_> {
         match self.view.page {
             Page::Attract { ref picture, age } => {
                 let mut words = self.mirror(picture, age.is_some(), true);
-                words.text(&mut self.brush, &language.invitation, Type::new(em * 8 / 5, 5), 0.55);
+                words.text(&mut self.brush, &language.invitation, Type::new(em * 8 / 5, 5), 0.5);
                 words.skip(em / 3);
                 self.notice(words);
             }
             Page::Found { ref picture, waiting } => {
                 let mut words = self.mirror(picture, false, true);
                 let greeting = if waiting { &language.waiting } else { &language.found };
-                words.text(&mut self.brush, greeting, Type::new(em * 8 / 5, 2), 0.5);
+                words.text(&mut self.brush, greeting, Type::new(em * 8 / 5, 2), 0.4);
                 if waiting {
                     self.waiting_dots(&mut words);
                 }
@@ -52,15 +52,16 @@ impl Drawing<'_> {
                 let mut words = self.mirror(picture, true, false);
                 let decade = Decade::from_age(age.round().clamp(10.0, 69.0) as u32).unwrap_or(Decade::Sixties);
                 words.text(&mut self.brush, &language.decades[decade.index()], Type::new(em * 3, 1), 0.5);
-                words.text(&mut self.brush, &language.future, Type::new(em, 2), 0.5);
+                self.line.clear();
+                self.line.push_str(&language.future);
+                if held {
+                    self.line.push_str(" · ");
+                    self.line.push_str(&language.held);
+                }
+                words.text(&mut self.brush, self.line, Type::new(em, 2), 0.5);
                 words.skip(em / 2);
                 scale::draw(&mut self.brush, &mut words, em, age, limit);
-                let shown = if held { Type { ink: LIT, ..Type::new(em, 1) } } else { Type::faint(em * 4 / 5, 1) };
-                match countdown {
-                    Some(seconds) => self.countdown(words, seconds),
-                    None if held => words.text(&mut self.brush, &language.held, shown, 1.0),
-                    None => {}
-                }
+                self.countdown_if(words, countdown);
             }
             Page::Turned { ref picture, countdown } => {
                 let mut words = self.mirror(picture, false, false);
@@ -70,13 +71,14 @@ impl Drawing<'_> {
             Page::Strip { portraits, code, countdown } => {
                 let mut words = self.panel(false);
                 let (picture, _) = self.layout.split(false);
-                strip::draw(&mut self.brush, self.layout, picture, portraits, language);
+                let hint = code.map_or("", |_| &language.take_home);
+                if !strip::code_beside(&mut self.brush, self.layout, &mut words, picture, code) {
+                    strip::draw(&mut self.brush, self.layout, picture, portraits, language);
+                }
                 words.text(&mut self.brush, &language.strip, Type::new(em * 7 / 5, 3), 0.4);
                 words.text(&mut self.brush, &language.erase, Type::new(em, 3), 0.3);
-                words.text(&mut self.brush, &language.synthetic, Type::faint(em * 3 / 4, 2), 0.2);
-                if let Some(code) = code {
-                    strip::code(&mut self.brush, self.layout, &mut words, code, &language.take_home);
-                }
+                words.text(&mut self.brush, hint, Type::new(em * 4 / 5, 4), 0.5);
+                words.text(&mut self.brush, &language.synthetic, Type::faint(em * 4 / 5, 2), 0.5);
                 self.countdown_if(words, countdown);
             }
             Page::Farewell { countdown } => {
@@ -101,7 +103,7 @@ impl Drawing<'_> {
                 let whole = self.layout.whole();
                 self.brush.fill(whole, GROUND);
                 let room = self.layout.inner(whole);
-                let rest = self.layout.controls(room, self.view.buttons, None, self.buttons);
+                let rest = self.layout.bar(room, self.view.buttons, self.buttons);
                 self.lens.look(inside, self.view.now);
                 inside::draw(&mut self.brush, self.layout, self.lens, rest, picture, age, inside, language);
                 self.draw_buttons();
@@ -128,8 +130,10 @@ impl Drawing<'_> {
     fn panel(&mut self, wordy: bool) -> Stack {
         let (_, panel) = self.layout.split(wordy);
         self.brush.fill(panel, GROUND);
-        let wide = (wordy && self.languages.len() > 1).then_some(Button::Language);
         let inner = self.layout.inner(panel);
+        let names = buttons::names_height(self.languages.len(), inner.size.width, self.layout.em);
+        let all = wordy && self.languages.len() > 1 && !self.layout.is_small();
+        let wide = all.then_some((Button::Language, names));
         let room = self.layout.controls(inner, self.view.buttons, wide, self.buttons);
         self.draw_buttons();
         let align = if self.layout.upright { Align::Centre } else { Align::Start };
@@ -146,7 +150,7 @@ impl Drawing<'_> {
         let em = self.layout.em;
         self.brush.fill(self.layout.whole(), GROUND);
         let room = self.layout.inner(self.layout.whole());
-        let room = self.layout.controls(room, self.view.buttons, None, self.buttons);
+        let room = self.layout.bar(room, self.view.buttons, self.buttons);
         self.draw_buttons();
         let (_, lower) = cut_top(room, room.size.height * 2 / 5);
         let mut words = Stack { room: lower, align: Align::Centre, gap: em };
@@ -162,9 +166,11 @@ impl Drawing<'_> {
         let Language { notice, decline_button, decline_leaving, .. } = self.language;
         let offered = self.buttons.iter().any(|(_, button)| *button == Button::OptOut);
         let decline = if offered { decline_button } else { decline_leaving };
-        let em = self.layout.em;
-        words.text(&mut self.brush, notice, Type::faint(em, 9), 0.68);
-        words.text(&mut self.brush, decline, Type::faint(em, 3), 1.0);
+        self.line.clear();
+        for text in [notice, " ", decline] {
+            self.line.push_str(text);
+        }
+        words.text(&mut self.brush, self.line, Type::faint(self.layout.em, 12), 1.0);
     }
 
     fn countdown_if(&mut self, words: Stack, countdown: Option<u32>) {
@@ -185,7 +191,7 @@ impl Drawing<'_> {
         let (left, top) = (words.room.top_left.x, words.room.top_left.y);
         let start = if words.align == Align::Centre { left + words.room.size.width as i32 / 2 - em as i32 * 3 / 2 } else { left };
         for dot in 0..3 {
-            let (side, colour) = if dot == lit { (em * 3 / 5, LIT) } else { (em / 3, PLATE) };
+            let (side, colour) = if dot == lit { (em * 3 / 5, LIT) } else { (em / 3, LINE) };
             let aside = (em - side) as i32 / 2;
             let place = area(start + (dot * em) as i32 + aside, top + aside, side, side);
             self.brush.rounded(place, side / 2, colour);

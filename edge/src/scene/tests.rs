@@ -113,7 +113,7 @@ fn look() {
                 let first = started.elapsed();
                 let started = std::time::Instant::now();
                 scene.draw(&mut canvas, &view, &languages);
-                println!("{name} {tag} {language} first {first:?} then {:?}", started.elapsed());
+                if language == 0 { println!("{name} {tag} first {first:?} then {:?}", started.elapsed()); }
                 canvas.picture().save(format!("{folder}/{name}-{tag}-{language}.png")).unwrap();
             }
         }

@@ -37,7 +37,7 @@ const FULL_HEAT: f32 = 40.0;
 const DETAIL_LEVELS: f32 = 8.0;
 const MOVE_LEVELS: f32 = 8.0;
 /// Arrows are this much longer than the move that they show, and stand so many cells apart.
-const ARROW_GAIN: f32 = 3.0;
+const ARROW_GAIN: f32 = 12.0;
 const ARROW_STEP: usize = 2;
 
 impl Lens {
@@ -156,7 +156,7 @@ pub fn draw(
         let side = (width.saturating_sub(gap) / 2).min(height * 2 / 5);
         (side, cut_top(room, side + caption + gap).1)
     } else {
-        let side = height.saturating_sub(caption).min(width * 3 / 10);
+        let side = height.saturating_sub(caption).min(width * 8 / 25);
         (side, cut_start(room, 2 * (side + gap)).1)
     };
     let start = if upright { room.top_left.x + (width - 2 * side - gap) as i32 / 2 } else { room.top_left.x };
@@ -196,11 +196,13 @@ pub fn draw(
 /// The strongest channels side by side, as many as there is room for.
 fn tiles(brush: &mut Brush, lens: &mut Lens, room: Rectangle, feature: &Feature, layer: usize, em: u32) {
     let gap = (em / 6).max(2);
-    let side = room.size.height.min(room.size.width / 3);
-    if side == 0 {
+    let Size { width, height } = room.size;
+    if width <= gap || height <= gap {
         return;
     }
-    let count = ((room.size.width + gap) / (side + gap)).min(feature.shape[0] as u32);
+    let count = (width + gap).div_ceil(height + gap).max(3);
+    let side = ((width + gap) / count).saturating_sub(gap).min(height);
+    let count = count.min(feature.shape[0] as u32);
     for n in 0..count {
         let Some(&channel) = lens.ranks.get(layer).and_then(|ranks| ranks.get(n as usize)) else { return };
         let Some(picture) = lens.tile(feature, channel) else { return };
@@ -224,7 +226,7 @@ fn arrows(brush: &mut Brush, edit: &Edit, place: Rectangle, em: u32) {
             let cell = row * cells + column;
             let way = Spot::new(-edit.flow[cell], -edit.flow[cells * cells + cell]) * (side * ARROW_GAIN);
             let length = way.x.hypot(way.y);
-            if length < 0.02 * side || !length.is_finite() {
+            if length < 0.012 * side || !length.is_finite() {
                 continue;
             }
             let tail = Spot::new(column as f32 + 0.5, row as f32 + 0.5) * (side / cells as f32);

@@ -63,7 +63,7 @@ impl Layout {
         let length = if self.upright { height } else { width };
         let usual = if self.upright { BELOW } else { BESIDE };
         let share = if self.is_small() && wordy { length / 2 } else { (length as f32 * usual) as u32 };
-        let panel = share.max(least).min(length * 3 / 5);
+        let panel = share.max(least).min(length * 2 / 3);
         if self.upright {
             let above = height - panel;
             (area(0, 0, width, above), area(0, above as i32, width, panel))

@@ -167,7 +167,7 @@ impl Drawing<'_> {
         let offered = self.buttons.iter().any(|(_, button)| *button == Button::OptOut);
         let decline = if offered { decline_button } else { decline_leaving };
         self.line.clear();
-        for text in [notice, " ", decline] {
+        for text in [notice, "\n", decline] {
             self.line.push_str(text);
         }
         words.text(&mut self.brush, self.line, Type::faint(self.layout.em, 12), 1.0);
@@ -217,8 +217,10 @@ impl Drawing<'_> {
             Notice::Generator => &staff.generator,
             Notice::Hot => &staff.hot,
         };
-        let Layout { em, gap, size, .. } = *self.layout;
+        let Layout { em, gap, size, margin, .. } = *self.layout;
         let kind = Type::faint((em / 2).max(11), 3);
-        self.brush.tag(text, Point::new(gap as i32, gap as i32), false, size.width / 2, kind);
+        // The educator's view has its title there.
+        let below = if matches!(self.view.page, Page::Inside { .. }) { margin + 2 * em } else { gap };
+        self.brush.tag(text, Point::new(gap as i32, below as i32), false, size.width / 2, kind);
     }
 }

@@ -72,10 +72,10 @@ pub fn code_beside(
     let (width, height) = if upright {
         (room.size.width.saturating_sub(8 * em), room.size.height)
     } else {
-        (room.size.width, room.size.height.saturating_sub(8 * em))
+        (room.size.width.saturating_sub(em), room.size.height.saturating_sub(8 * em))
     };
     let module = width.min(height) / modules;
-    if module < CLEAR {
+    if module < CLEAR || layout.is_small() {
         let side = pictures.size.width.min(pictures.size.height);
         brush.fill(pictures, GROUND);
         draw_code(brush, middle(pictures, side / modules * modules), side / modules, code);
@@ -87,8 +87,8 @@ pub fn code_beside(
         draw_code(brush, Rectangle::new(place.top_left, Size::new(side, side)), module, code);
         *words = Stack { room: cut_start(rest, rest.size.width - 2 * gap).0, align: Align::Start, gap: words.gap };
     } else {
-        let (rest, place) = cut_top(room, room.size.height - side);
-        draw_code(brush, middle(place, side), module, code);
+        let (rest, place) = cut_top(room, room.size.height - side - em / 2);
+        draw_code(brush, middle(cut_top(place, side).0, side), module, code);
         words.room = cut_top(rest, rest.size.height.saturating_sub(gap)).0;
     }
     false

@@ -32,6 +32,7 @@ pub mod synthetic;
 pub mod takehome;
 #[cfg(test)]
 mod testing;
+pub mod texts;
 pub mod timing;
 pub mod turning;
 pub mod view;

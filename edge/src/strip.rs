@@ -1,14 +1,13 @@
 //! The strip: the photograph's portrait and its six decades side by side, each with its decade under it in large type.
 
 use crate::canvas::Canvas;
-use crate::lettering::Lettering;
+use crate::lettering::{Align, Block, Fit, LINE, Typesetter};
 use crate::synthetic;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 use shared::Decade;
-use std::convert::Infallible;
 
 /// Portraits stand in the strip at most this high, in pixels.
 const MAX_HEIGHT: u32 = 512;
@@ -26,6 +25,7 @@ pub fn draw(source: &RgbImage, aged: &[RgbImage; Decade::ALL.len()]) -> RgbImage
     let columns = 1 + aged.len() as u32;
     let mut strip = Canvas::new(Size::new(columns * (width + GAP) + GAP, height + 3 * GAP + LABEL + SMALL));
     let Ok(()) = strip.clear(GROUND);
+    let mut typesetter = Typesetter::new();
     let labels = std::iter::once("now").chain(Decade::ALL.map(Decade::name));
     for (i, (picture, label)) in std::iter::once(source).chain(aged).zip(labels).enumerate() {
         let left = GAP + i as u32 * (width + GAP);
@@ -39,17 +39,22 @@ pub fn draw(source: &RgbImage, aged: &[RgbImage; Decade::ALL.len()]) -> RgbImage
         for (y, row) in shown.chunks_exact(3 * width as usize).enumerate() {
             strip.put_row(left, GAP + y as u32, row);
         }
-        let Ok(()) = centred(&mut strip, label, left + width / 2, GAP + height + GAP / 2, LABEL, INK);
+        let label = typesetter.set(label, line(width, LABEL));
+        centred(&mut strip, label, left + width / 2, GAP + height + GAP / 2, INK);
     }
     let middle = strip.size().width / 2;
-    let Ok(()) = centred(&mut strip, synthetic::NOTE, middle, GAP + height + GAP / 2 + LABEL, SMALL, FAINT);
+    let note = typesetter.set(synthetic::NOTE, line(strip.size().width, SMALL));
+    centred(&mut strip, note, middle, GAP + height + GAP / 2 + LABEL, FAINT);
     strip.into_picture()
 }
 
-fn centred(strip: &mut Canvas, text: &str, middle: u32, top: u32, height: u32, ink: Rgb888) -> Result<(), Infallible> {
-    let lettering = Lettering::new(text);
-    let left = middle as i32 - lettering.width(height) as i32 / 2;
-    lettering.draw(strip, Point::new(left, top as i32), height, ink, GROUND)
+fn centred(strip: &mut Canvas, text: &Block, middle: u32, top: u32, ink: Rgb888) {
+    text.draw(strip, Point::new(middle as i32 - text.size.width as i32 / 2, top as i32), ink);
+}
+
+/// One line of `height` pixels, not wider than `width`.
+fn line(width: u32, height: u32) -> Fit {
+    Fit { size: (height as f32 / LINE) as u32, width, height, lines: 1, align: Align::Centre }
 }
 
 #[cfg(test)]

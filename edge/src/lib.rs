@@ -14,7 +14,6 @@ pub mod demo;
 pub mod face;
 pub mod files;
 pub mod frames;
-pub mod health;
 pub mod input;
 pub mod kiosk;
 pub mod lettering;

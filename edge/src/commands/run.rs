@@ -1,30 +1,37 @@
-//! `edge run`: the mirror itself. Frames come from a camera or stills, the face in them is followed, aged and composed, and
-//! scenes go to a screen, until the source ends or the time is up.
+//! `edge run`: the mirror itself. Settings and arguments come in; camera, finder, generator and screen are put together and
+//! run until the source ends, the time is up or somebody asks for the end.
+//!
+//! On a display it runs in real time, each part in a thread of its own. Pictures that are written to files follow a clock
+//! that is moved by hand, so that they are the same on every machine.
 
-use super::{ModelError, load};
+use super::{ModelError, assemble, load};
 use crate::bundle::Bundle;
 use crate::clock::{ByHand, Clock, Monotonic};
 use crate::face::FaceFinder;
-use crate::frames::{FrameSource, Paced, Stills};
-use crate::health::Health;
-use crate::kiosk::{EyesError, Kiosk, KioskError, Make, Options, Threads, Together, Worker};
-use crate::scene::Scene;
-use crate::screen::{Memory, PngFolder, Screen};
-use crate::visit::Rules;
+use crate::frames::{Camera, FrameSource, Paced, Stills, camera};
+use crate::input::Input;
+use crate::kiosk::{Eyes, EyesError, Kiosk, KioskError, Make, Options, Threads, Together, Worker};
+use crate::screen::{Kms, Memory, PngFolder, Screen, ScreenError};
+use crate::service::{Health, Stop, Upkeep, write_journal};
+use crate::settings::{self, Device, Output, Settings, SettingsError};
+use crate::texts::TextsError;
+use crate::view::Notice;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
-    /// Where pictures come from: `auto` (the demo visitors, until cameras are supported) or `stills:DIR`
-    #[arg(long, default_value = "auto", value_name = "auto|stills:DIR")]
-    camera: CameraChoice,
-    /// Where pictures go: `auto` (a new folder, until displays are supported) or `png:DIR`
-    #[arg(long, default_value = "auto", value_name = "auto|none|png:DIR")]
-    screen: ScreenChoice,
-    /// Folder of a generator bundle, in place of the one inside this program
+    /// Settings file; without it `kiosk.toml` is looked for here, on the card's first partition and in /etc/as-time-goes-by
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where pictures come from, in place of the settings: `auto` is a camera, else the demo visitors
+    #[arg(long, value_name = "auto|PATH|stills:DIR")]
+    camera: Option<Device>,
+    /// Where pictures go, in place of the settings: `auto` is a display, else a window, else a new folder; `none` is nowhere
+    #[arg(long, value_name = "auto|kms[:CARD]|window|png:DIR|none", value_parser = Shown::parse)]
+    screen: Option<Shown>,
+    /// Folder of a generator bundle, in place of the settings' or the one inside this program
     #[arg(long, value_name = "BUNDLE")]
     model: Option<PathBuf>,
     /// Stop after this many seconds of the mirror's time; without it, each still is shown once
@@ -32,44 +39,39 @@ pub struct Args {
     seconds: Option<u32>,
 }
 
-#[derive(Clone, Debug, Default)]
-enum CameraChoice {
-    #[default]
-    Auto,
-    Stills(PathBuf),
+/// A screen, or none: to measure, and to prove that nothing leaves the mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shown {
+    On(Output),
+    Nowhere,
 }
 
-#[derive(Clone, Debug, Default)]
-enum ScreenChoice {
-    #[default]
-    Auto,
-    None,
-    Png(PathBuf),
-}
-
-impl FromStr for CameraChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.strip_prefix("stills:")) {
-            ("auto", _) => Ok(Self::Auto),
-            (_, Some(folder)) if !folder.is_empty() => Ok(Self::Stills(folder.into())),
-            _ => Err("use `auto` or `stills:DIR`".into()),
+impl Shown {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::Nowhere),
+            _ => text.parse().map(Self::On).map_err(|error| format!("{error}, or `none`")),
         }
     }
 }
 
-impl FromStr for ScreenChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.strip_prefix("png:")) {
-            ("auto", _) => Ok(Self::Auto),
-            ("none", _) => Ok(Self::None),
-            (_, Some(folder)) if !folder.is_empty() => Ok(Self::Png(folder.into())),
-            _ => Err("use `auto`, `none` or `png:DIR`".into()),
-        }
-    }
+/// What ends the mirror.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Kiosk(#[from] KioskError),
+    #[error(transparent)]
+    Eyes(#[from] EyesError),
+    #[error(transparent)]
+    Screen(#[from] ScreenError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Texts(#[from] TextsError),
+    #[error("the mirror cannot listen to the system's signals ({0})")]
+    Signals(std::io::Error),
+    #[error("this program was built without windows; build it with `--features window`, or choose another screen")]
+    NoWindow,
 }
 
 /// A picture a second is written where no display is.
@@ -81,85 +83,229 @@ const FRAME: Duration = Duration::from_millis(33);
 /// Folder and size of what is written where no display is.
 const PNG_FOLDER: &str = "as-time-goes-by";
 const PNG_SIZE: (u32, u32) = (720, 960);
-const UNSEEN_SIZE: (u32, u32) = (1280, 720);
+const UNSEEN_SIZE: (u32, u32) = (1920, 1080);
 
-pub fn run(args: &Args) -> Result<(), KioskError> {
-    let bundle = match load(args.model.as_deref()) {
-        Ok((bundle, _)) => Some(Arc::new(bundle)),
-        Err(error) => {
-            eprintln!("{}", without_ageing(&error));
-            None
-        }
-    };
-    let until = args.seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let (width, height) = PNG_SIZE;
-    let mut screen = match &args.screen {
-        ScreenChoice::None => return live(args, bundle, &mut Memory::new(UNSEEN_SIZE.0, UNSEEN_SIZE.1), until),
-        ScreenChoice::Auto => PngFolder::fresh(PNG_FOLDER.as_ref(), width, height)?,
-        ScreenChoice::Png(folder) => PngFolder::new(folder, width, height)?,
-    };
-    let source = stills(&args.camera, until.is_some())?;
-    let finder = FaceFinder::embedded().map_err(EyesError::from)?;
-    let eyes = Together::new(Box::new(source), finder, bundle.map(|bundle| Worker::of(&bundle)).transpose()?);
-    let mut kiosk = kiosk(eyes, &screen, Arc::default());
-    show(&mut kiosk, &mut screen, &mut ByHand::default(), PNG_PERIOD, until)?;
-    if let Some(sheet) = screen.write_sheet()? {
-        println!(
-            "{} pictures in {}; all at a glance in {}",
-            screen.shown(),
-            screen.folder().display(),
-            sheet.display()
-        );
+pub fn run(args: &Args) -> Result<(), RunError> {
+    write_journal();
+    let stop = Stop::on_signals().map_err(RunError::Signals)?;
+    let file = settings::find(args.config.as_deref())?;
+    let languages = assemble::languages(file.as_deref())?;
+    let codes: Vec<&str> = languages.iter().map(|language| language.code.as_str()).collect();
+    let loaded = settings::load(file.as_deref(), &codes);
+    if let Some(warning) = &loaded.warning {
+        tracing::warn!("{warning}; the last good settings are used");
     }
-    Ok(())
+    let settings = loaded.settings;
+    let model = args.model.as_deref().or(settings.model.bundle.as_deref());
+    let bundle = load(model).map(|(bundle, _)| Arc::new(bundle));
+    if let Err(error) = &bundle {
+        tracing::warn!("{}", without_ageing(error));
+    }
+    let notice = match (&loaded.warning, &bundle) {
+        (Some(_), _) => Some(Notice::Settings),
+        (_, Err(_)) => Some(Notice::Generator),
+        _ => None,
+    };
+    let health = Arc::new(Health::default());
+    health.set_settings_ok(loaded.warning.is_none());
+    health.set_generator_ok(bundle.is_ok());
+    let mirror = Mirror {
+        device: args.camera.clone().unwrap_or_else(|| settings.camera.device.clone()),
+        options: assemble::options(&settings, &languages)?,
+        settings: &settings,
+        bundle: bundle.ok(),
+        notice,
+        until: args.seconds.map(|seconds| Duration::from_secs(seconds.into())),
+        stop,
+        health,
+    };
+    match args.screen.clone().unwrap_or_else(|| Shown::On(settings.screen.output.clone())) {
+        Shown::Nowhere => mirror.live(&mut Memory::new(UNSEEN_SIZE.0, UNSEEN_SIZE.1), Vec::new()),
+        Shown::On(Output::Kms(card)) => mirror.on_display(card),
+        Shown::On(Output::Window) => mirror.in_window(),
+        Shown::On(Output::Png(folder)) => {
+            let (width, height) = mirror.png_size();
+            mirror.to_files(PngFolder::new(&folder, width, height)?)
+        }
+        Shown::On(Output::Auto) if !on_desktop() && has_display(&settings) => mirror.on_display(None),
+        Shown::On(Output::Auto) if cfg!(feature = "window") && on_desktop() => mirror.in_window(),
+        Shown::On(Output::Auto) => {
+            let (width, height) = mirror.png_size();
+            mirror.to_files(PngFolder::fresh(PNG_FOLDER.as_ref(), width, height)?)
+        }
+    }
 }
 
-/// The mirror in real time.
-fn live(
-    args: &Args,
+/// Everything but eyes and screen.
+struct Mirror<'a> {
+    device: Device,
+    options: Options,
+    settings: &'a Settings,
     bundle: Option<Arc<Bundle>>,
-    screen: &mut dyn Screen,
+    notice: Option<Notice>,
     until: Option<Duration>,
-) -> Result<(), KioskError> {
-    let start = std::time::Instant::now();
-    let camera = args.camera.clone();
-    let again = until.is_some();
-    let source: Make<Box<dyn FrameSource>> = Box::new(move || Ok(Box::new(Paced::new(stills(&camera, again)?, FRAME))));
-    let worker = bundle.map(|bundle| -> Make<Worker> { Box::new(move || Worker::of(&bundle)) });
-    let health: Arc<Health> = Arc::default();
-    let eyes = Threads::start(start, source, worker, health.clone())?;
-    let mut kiosk = kiosk(eyes, screen, health);
-    show(&mut kiosk, screen, &mut Monotonic::since(start), Duration::ZERO, until)
+    stop: Stop,
+    health: Arc<Health>,
 }
 
-fn stills(camera: &CameraChoice, again: bool) -> Result<Stills, EyesError> {
-    Ok(match camera {
-        CameraChoice::Auto => Stills::visitors(DWELL, again)?,
-        CameraChoice::Stills(folder) => Stills::folder(folder, DWELL, again)?,
+impl Mirror<'_> {
+    fn on_display(self, card: Option<PathBuf>) -> Result<(), RunError> {
+        let mut screen = Kms::new(assemble::display(&self.settings.screen, card.as_deref()));
+        self.live(&mut screen, Vec::new())
+    }
+
+    fn in_window(self) -> Result<(), RunError> {
+        Err(RunError::NoWindow)
+    }
+
+    /// In real time.
+    fn live(self, screen: &mut dyn Screen, inputs: Vec<Box<dyn Input>>) -> Result<(), RunError> {
+        let start = Instant::now();
+        let source = source(self.device.clone(), self.settings, self.until.is_some());
+        let worker = self.bundle.clone().map(|bundle| -> Make<Worker> { Box::new(move || Worker::of(&bundle)) });
+        let eyes = Threads::start(start, source, worker, self.health.clone())?;
+        self.show(eyes, inputs, screen, &mut Monotonic::since(start), Duration::ZERO)
+    }
+
+    /// A picture a second, by a clock that is moved by hand where nobody stands before a camera.
+    fn to_files(self, mut screen: PngFolder) -> Result<(), RunError> {
+        if is_camera(&self.device) {
+            screen.every(PNG_PERIOD);
+            self.live(&mut screen, Vec::new())?;
+        } else {
+            let source = Box::new(stills(&self.device, self.until.is_some())?);
+            let finder = FaceFinder::embedded().map_err(EyesError::from)?;
+            let worker = self.bundle.as_deref().map(Worker::of).transpose()?;
+            let eyes = Together::new(source, finder, worker);
+            self.show(eyes, Vec::new(), &mut screen, &mut ByHand::default(), PNG_PERIOD)?;
+        }
+        if let Some(sheet) = screen.write_sheet()? {
+            println!(
+                "{} pictures in {}; all at a glance in {}",
+                screen.shown(),
+                screen.folder().display(),
+                sheet.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// The loop: one picture every `period`, until the source ends, the time is up or the end is asked for.
+    fn show<E: Eyes>(
+        self,
+        eyes: E,
+        inputs: Vec<Box<dyn Input>>,
+        screen: &mut dyn Screen,
+        clock: &mut dyn Clock,
+        period: Duration,
+    ) -> Result<(), RunError> {
+        let service = &self.settings.service;
+        let file = assemble::health_file(&service.health);
+        let mut upkeep = Upkeep::new(service.hottest, file, self.health.clone());
+        let rules = assemble::rules(self.settings);
+        let mut kiosk = Kiosk::new(eyes, inputs, rules, self.options, screen, self.health);
+        loop {
+            let now = clock.now();
+            let over = self.until.is_some_and(|until| now >= until) || self.stop.is_asked_for();
+            if over || !kiosk.turn(screen, clock)? {
+                return Ok(());
+            }
+            let hot = upkeep.turn(now);
+            kiosk.tell(self.notice.or(hot.then_some(Notice::Hot)));
+            upkeep.status(kiosk.phase().name());
+            clock.wait_until(now + period);
+        }
+    }
+
+    /// The mode of the settings, turned as the screen is, or an upright page.
+    fn png_size(&self) -> (u32, u32) {
+        let screen = &self.settings.screen;
+        screen.mode.map_or(PNG_SIZE, |mode| screen.rotation.turned((mode.width, mode.height)))
+    }
+}
+
+/// Makes the source in the thread that captures.
+fn source(device: Device, settings: &Settings, again: bool) -> Make<Box<dyn FrameSource>> {
+    let camera = assemble::camera(&settings.camera);
+    Box::new(move || {
+        Ok(match &device {
+            Device::Path(path) => {
+                let device = camera::Device::Path(path.clone());
+                Box::new(Camera::new(camera::CameraSettings { device, ..camera.clone() }))
+            }
+            Device::Auto if is_camera(&device) => Box::new(Camera::new(camera.clone())),
+            Device::Auto | Device::Stills(_) => Box::new(Paced::new(stills(&device, again)?, FRAME)),
+        })
     })
 }
 
-fn kiosk<E: crate::kiosk::Eyes>(eyes: E, screen: &dyn Screen, health: Arc<Health>) -> Kiosk<E> {
-    Kiosk::new(eyes, Vec::new(), Rules::default(), Options::default(), Scene::new(screen.size()), health)
+/// A camera that was named is waited for; one that was not is used if it is there.
+fn is_camera(device: &Device) -> bool {
+    match device {
+        Device::Path(_) => true,
+        Device::Stills(_) => false,
+        Device::Auto => camera::list(&camera::CameraSettings::default()).iter().any(|found| found.usable.is_ok()),
+    }
+}
+
+fn stills(device: &Device, again: bool) -> Result<Stills, EyesError> {
+    Ok(match device {
+        Device::Stills(folder) => Stills::folder(folder, DWELL, again)?,
+        Device::Auto | Device::Path(_) => Stills::visitors(DWELL, again)?,
+    })
+}
+
+/// Whether windows are where this was called from.
+fn on_desktop() -> bool {
+    ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+fn has_display(settings: &Settings) -> bool {
+    crate::screen::kms::list(&assemble::display(&settings.screen, None)).iter().any(|found| found.usable.is_ok())
 }
 
 fn without_ageing(error: &ModelError) -> String {
     format!("The generator is refused, and the mirror goes on without ageing: {error}")
 }
 
-/// The loop: one picture every `period`, until the source ends or `until` has come.
-fn show<E: crate::kiosk::Eyes>(
-    kiosk: &mut Kiosk<E>,
-    screen: &mut dyn Screen,
-    clock: &mut dyn Clock,
-    period: Duration,
-    until: Option<Duration>,
-) -> Result<(), KioskError> {
-    loop {
-        let now = clock.now();
-        if until.is_some_and(|until| now >= until) || !kiosk.turn(screen, clock)? {
-            return Ok(());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_parsed_strictly() {
+        assert_eq!(Shown::parse("none"), Ok(Shown::Nowhere));
+        assert_eq!(Shown::parse("png:x"), Ok(Shown::On(Output::Png("x".into()))));
+        for text in ["", "png:", "None", "teapot"] {
+            assert!(Shown::parse(text).is_err(), "{text}");
         }
-        clock.wait_until(now + period);
+    }
+
+    #[test]
+    fn a_visitor_is_aged_and_a_refused_bundle_leaves_a_plain_mirror() {
+        let folder = tempfile::tempdir().unwrap();
+        let stills = folder.path().join("stills");
+        std::fs::create_dir(&stills).unwrap();
+        std::fs::write(stills.join("visitor.png"), crate::demo::VISITORS[0].bytes).unwrap();
+        let config = folder.path().join("kiosk.toml");
+        std::fs::write(&config, "").unwrap();
+        let pictures = |name: &str, model| {
+            let screen = folder.path().join(name);
+            let args = Args {
+                config: Some(config.clone()),
+                camera: Some(Device::Stills(stills.clone())),
+                screen: Some(Shown::On(Output::Png(screen.clone()))),
+                model,
+                seconds: Some(9),
+            };
+            run(&args).unwrap();
+            assert!(screen.join("sheet.png").is_file() && !screen.join("frame-0009.png").exists());
+            ["frame-0003.png", "frame-0008.png"].map(|name| crate::photo::read(&screen.join(name)).unwrap())
+        };
+        let plain = pictures("plain", Some(folder.path().join("no-such-bundle")));
+        assert_eq!(plain[0], plain[1]);
+        let aged = pictures("aged", None);
+        assert_ne!(aged[0], aged[1]);
+        assert_ne!(aged[0], plain[0]);
     }
 }

@@ -17,13 +17,16 @@ use crate::ager::Edit;
 use crate::canvas::Canvas;
 use crate::clock::Clock;
 use crate::compose::Composer;
-use crate::health::Health;
 use crate::input::{Button, Input, Press};
 use crate::scene::Scene;
 use crate::screen::{Screen, ScreenError};
+use crate::service::{Health, Part, Stage as Step};
+use crate::takehome::{self, PrintFolder};
+use crate::texts::Language;
 use crate::view::{Code, Inside, Notice, Page, Picture, View};
 use crate::visit::{Limit, Phase, Rules, Stage, Told, Visit};
 use crate::visitor::Seen;
+use embedded_graphics::prelude::OriginDimensions;
 use framing::Framing;
 use image::RgbImage;
 use portraits::Portraits;
@@ -49,18 +52,25 @@ pub enum KioskError {
 }
 
 /// What the museum decides about the kiosk beside the [`Rules`] of the visit.
-#[derive(Clone, Debug, Default)]
 pub struct Options {
     pub cut: Cut,
-    /// Whether anything can be pressed at all; if not, no buttons are drawn.
+    /// Whether buttons are drawn.
     pub buttons: bool,
-    /// Whether it is open at this moment.
-    pub open: Option<Open>,
-    pub notice: Option<Notice>,
+    /// Whether it is open at this moment, by the wall's clock.
+    pub open: Box<dyn FnMut() -> bool>,
+    /// What it speaks; the visit begins with the first.
+    pub languages: Vec<Language>,
+    pub take_home: TakeHome,
 }
 
-/// Says whether it is open now, by the wall's clock.
-pub type Open = fn() -> bool;
+/// How a visitor keeps the strip.
+#[derive(Debug, Default)]
+pub enum TakeHome {
+    #[default]
+    Off,
+    Code,
+    File(PrintFolder),
+}
 
 /// Everything of one mirror.
 pub struct Kiosk<E> {
@@ -83,15 +93,43 @@ pub struct Kiosk<E> {
     strip: Option<Strip>,
     presses: Vec<Press>,
     buttons: Vec<Button>,
+    notice: Option<Notice>,
     camera: bool,
     lit: bool,
+    /// The screen showed the last picture.
+    shows: bool,
 }
 
 /// What a visit leaves until it is over.
 struct Strip {
     visitor: u64,
     portraits: Portraits,
+    /// Whether it was made into something to take home, or failed to be.
+    taken: bool,
     code: Option<Code>,
+}
+
+impl Strip {
+    /// Makes what the visitor keeps; `room` is the shorter side of the screen, in pixels.
+    fn take_home(&mut self, way: &mut TakeHome, room: u32) -> Result<(), TakeHomeError> {
+        match way {
+            TakeHome::Off => {}
+            TakeHome::Code => self.code = Some(takehome::encode(&self.portraits, room)?),
+            TakeHome::File(folder) => {
+                folder.put(&crate::strip::of_decades(&self.portraits))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a visitor goes home without their strip.
+#[derive(Debug, thiserror::Error)]
+enum TakeHomeError {
+    #[error(transparent)]
+    Code(#[from] takehome::CodeError),
+    #[error(transparent)]
+    Print(#[from] takehome::PrintError),
 }
 
 impl<E: Eyes> Kiosk<E> {
@@ -100,10 +138,11 @@ impl<E: Eyes> Kiosk<E> {
         inputs: Vec<Box<dyn Input>>,
         rules: Rules,
         options: Options,
-        scene: Scene,
+        screen: &dyn Screen,
         health: Arc<Health>,
     ) -> Self {
-        let canvas = Canvas::new(scene.size());
+        let scene = Scene::new(screen.size(), screen.width_mm());
+        let canvas = Canvas::new(screen.size());
         let framing = Framing::new(options.cut);
         Self {
             eyes,
@@ -124,19 +163,33 @@ impl<E: Eyes> Kiosk<E> {
             strip: None,
             presses: Vec::with_capacity(16),
             buttons: Vec::with_capacity(16),
+            notice: None,
             camera: true,
             lit: true,
+            shows: true,
         }
+    }
+
+    /// What staff should know from now on.
+    pub const fn tell(&mut self, notice: Option<Notice>) {
+        self.notice = notice;
+    }
+
+    /// Where the visit stands.
+    pub const fn phase(&self) -> Phase {
+        self.visit.phase()
     }
 
     /// One picture on the screen; `false` when the camera has no more.
     pub fn turn(&mut self, screen: &mut dyn Screen, clock: &mut dyn Clock) -> Result<bool, KioskError> {
         let now = clock.now();
+        let mut fresh = None;
         match self.eyes.look(now)? {
             Look::End => return Ok(false),
             Look::Nothing { camera } => self.camera = camera,
             Look::Moment(moment) => {
                 self.camera = true;
+                fresh = Some(moment.frame.at);
                 if let Some(seen) = &moment.seen {
                     self.seen = Some(seen.clone());
                 }
@@ -145,16 +198,17 @@ impl<E: Eyes> Kiosk<E> {
         }
         self.press();
         let stage = self.step(now);
-        if screen.size() != self.canvas.picture().dimensions().into() {
-            self.scene.resize(screen.size(), screen.width_mm());
+        if screen.size() != self.canvas.size() {
+            self.scene = Scene::new(screen.size(), screen.width_mm());
             self.canvas = Canvas::new(screen.size());
         }
         let begin = Instant::now();
         self.draw(&stage, now);
-        self.health.stage("draw", begin.elapsed());
+        self.health.took(Step::Draw, begin.elapsed());
         self.show(&stage, screen, clock)?;
-        let fresh = self.moment.as_ref().map(|moment| clock.now().saturating_sub(moment.frame.at));
-        self.health.shown(fresh);
+        if let Some(at) = fresh {
+            self.health.took(Step::Whole, clock.now().saturating_sub(at));
+        }
         Ok(true)
     }
 
@@ -189,7 +243,7 @@ impl<E: Eyes> Kiosk<E> {
             aged,
             nearest,
             presses: &self.buttons,
-            open: self.options.open.is_none_or(|open| open()),
+            open: (self.options.open)(),
             camera: self.camera,
             generator: self.eyes.has_generator(),
         });
@@ -203,8 +257,8 @@ impl<E: Eyes> Kiosk<E> {
 
     /// Nothing of a visitor is kept beyond their visit.
     fn forget(&mut self, stage: &Stage) {
-        if !matches!(stage.phase, Phase::Strip { .. }) {
-            self.strip = None;
+        if !matches!(stage.phase, Phase::Strip { .. } | Phase::Farewell) && self.strip.take().is_some() {
+            self.erase_print();
         }
         if self.seen.as_ref().is_some_and(|seen| stage.visitor != Some(seen.visitor)) {
             self.seen = None;
@@ -219,6 +273,14 @@ impl<E: Eyes> Kiosk<E> {
         let frontal = |seen: &&Seen| Some(seen.visitor) == stage.visitor && seen.facing >= FRONTAL;
         if let Some(moment) = self.moment.as_ref().filter(|moment| moment.seen.as_ref().filter(frontal).is_some()) {
             self.frontal = Some(moment.clone());
+        }
+    }
+
+    fn erase_print(&mut self) {
+        if let TakeHome::File(folder) = &mut self.options.take_home
+            && let Err(error) = folder.erase()
+        {
+            tracing::warn!("{error}");
         }
     }
 
@@ -260,8 +322,8 @@ impl<E: Eyes> Kiosk<E> {
             Phase::Closed => Page::Closed,
         };
         let buttons = if self.options.buttons { self.visit.buttons(stage.phase) } else { &[] };
-        let view = View { now, page, language: stage.language, buttons, notice: self.options.notice };
-        self.scene.draw_view(&mut self.canvas, &view);
+        let view = View { now, page, language: stage.language, buttons, notice: self.notice };
+        self.scene.draw(&mut self.canvas, &view, &self.options.languages);
     }
 
     /// The demo face of the moment, at the age of the moment.
@@ -293,7 +355,7 @@ impl<E: Eyes> Kiosk<E> {
             if let Err(error) = self.composer.apply(&mut self.picture, &alignment, &self.edit) {
                 tracing::warn!("This frame is shown as it is: {error}");
             }
-            self.health.stage("compose", begin.elapsed());
+            self.health.took(Step::Compose, begin.elapsed());
         }
         Some(alignment)
     }
@@ -310,10 +372,14 @@ impl<E: Eyes> Kiosk<E> {
             let (limit, composer) = (self.visit.limit(), &mut self.composer);
             let draw = |years: &crate::visitor::Years| portraits::draw(moment, seen, years, limit, composer);
             let portraits = self.eyes.with_years(visitor, draw).unwrap_or_default();
-            self.strip = Some(Strip { visitor, portraits, code: None });
+            self.strip = Some(Strip { visitor, portraits, taken: false, code: None });
         }
-        if let Some(strip) = self.strip.as_mut().filter(|strip| code && strip.code.is_none()) {
-            strip.code = crate::takehome::code(&strip.portraits);
+        if let Some(strip) = self.strip.as_mut().filter(|strip| code && !strip.taken) {
+            strip.taken = true;
+            let size = self.canvas.size();
+            if let Err(error) = strip.take_home(&mut self.options.take_home, size.width.min(size.height)) {
+                tracing::warn!("Nothing to take home: {error}");
+            }
         }
     }
 
@@ -328,15 +394,21 @@ impl<E: Eyes> Kiosk<E> {
         let begin = Instant::now();
         match screen.present(&self.canvas) {
             Err(error) if error.is_passing() => {
-                self.health.missed("screen", &error);
+                if std::mem::replace(&mut self.shows, false) {
+                    tracing::warn!("{error}");
+                }
                 clock.wait_until(clock.now() + SCREEN_PAUSE);
             }
             other => {
                 other?;
-                self.health.found("screen");
+                self.health.frames_shown.bump();
+                if !std::mem::replace(&mut self.shows, true) {
+                    self.health.recovered(Part::Screen);
+                    tracing::info!("The screen is back");
+                }
             }
         }
-        self.health.stage("present", begin.elapsed());
+        self.health.took(Step::Present, begin.elapsed());
         Ok(())
     }
 }

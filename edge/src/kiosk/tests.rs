@@ -72,8 +72,10 @@ fn together(visitors: &[(Option<usize>, f32)], worker: Option<Worker>) -> Togeth
 
 fn kiosk<E: Eyes>(eyes: E, presses: Vec<(u64, Press)>, rules: Rules) -> Kiosk<E> {
     let inputs: Vec<Box<dyn Input>> = vec![Box::new(Presses(presses, Arc::default()))];
-    let options = Options { buttons: true, ..Options::default() };
-    Kiosk::new(eyes, inputs, rules, options, Scene::new(Size::new(320, 240)), Arc::default())
+    let languages = crate::texts::embedded().unwrap();
+    let open = Box::new(|| true);
+    let options = Options { cut: Cut::Portrait, buttons: true, open, languages, take_home: TakeHome::Off };
+    Kiosk::new(eyes, inputs, rules, options, &Memory::new(320, 240), Arc::default())
 }
 
 /// The phases of all turns, and the canvases.

@@ -14,7 +14,7 @@ use super::slot::{Slot, locked};
 use crate::demo;
 use crate::face::FaceFinder;
 use crate::frames::{Frame, FrameError, FrameSource};
-use crate::health::Health;
+use crate::service::{Health, Part, Stage};
 use crate::view::Inside;
 use crate::visitor::{Tracker, Years};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(34);
 const SEARCH: Duration = Duration::from_millis(120);
 /// A thread looks up from its waiting so often, to see whether to stop.
 const NAP: Duration = Duration::from_millis(100);
+/// However hot it is, the ageing goes on after so long.
+const LONGEST_REST: Duration = Duration::from_secs(2);
 /// After a part broke off it starts anew after so long.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -89,10 +91,10 @@ impl Threads {
             health,
         });
         let mut threads = Self { shared, threads: Vec::new(), moment: 0, frame: 0, last: None };
-        threads.spawn("capture", move |shared| capture(shared, &mut source))?;
-        threads.spawn("face", face)?;
+        threads.spawn("capture", Part::Camera, move |shared| capture(shared, &mut source))?;
+        threads.spawn("face", Part::Ageing, face)?;
         if let Some(mut worker) = worker.take() {
-            threads.spawn("ageing", move |shared| ageing(shared, &mut worker))?;
+            threads.spawn("ageing", Part::Ageing, move |shared| ageing(shared, &mut worker))?;
         }
         Ok(threads)
     }
@@ -101,6 +103,7 @@ impl Threads {
     fn spawn(
         &mut self,
         name: &'static str,
+        part: Part,
         mut work: impl FnMut(&Shared) -> Result<(), EyesError> + Send + 'static,
     ) -> Result<(), EyesError> {
         let shared = self.shared.clone();
@@ -114,7 +117,7 @@ impl Threads {
                     }
                     Err(_) => {
                         tracing::error!("The thread `{name}` broke off and starts anew");
-                        shared.health.recovered(name);
+                        shared.health.recovered(part);
                         thread::sleep(PAUSE);
                     }
                 }
@@ -216,11 +219,11 @@ fn capture(shared: &Shared, make: &mut Make<Box<dyn FrameSource>>) -> Result<(),
         match source.next(shared.now()) {
             Ok(Some(frame)) => {
                 if std::mem::take(&mut missed) {
-                    shared.health.recovered("camera");
+                    shared.health.recovered(Part::Camera);
                     tracing::info!("The camera is back");
                 }
                 shared.camera.store(true, Ordering::Relaxed);
-                shared.health.captured();
+                shared.health.frames_captured.bump();
                 shared.frames.put(frame);
             }
             Ok(None) => {
@@ -257,8 +260,11 @@ fn face(shared: &Shared) -> Result<(), EyesError> {
         }
         searched = Instant::now();
         let seen = tracker.see(&frame)?;
-        shared.health.stage("face", searched.elapsed());
+        shared.health.took(Stage::Find, searched.elapsed());
         alone = seen.is_none();
+        if !alone {
+            shared.health.frames_with_face.bump();
+        }
         shared.moments.put(Moment { frame, seen });
     }
     Ok(())
@@ -285,9 +291,10 @@ fn ageing(shared: &Shared, make: &mut Make<Worker>) -> Result<(), EyesError> {
             tracing::warn!("This frame is not aged: {error}");
         }
         let spent = begin.elapsed();
-        shared.health.stage("ageing", spent);
+        shared.health.took(Stage::Age, spent);
+        shared.health.frames_aged.bump();
         // Where it is hot, as many pauses as the pace asks for.
-        thread::sleep(spent.mul_f32(1.0 / shared.health.pace() - 1.0).min(Duration::from_secs(2)));
+        thread::sleep(shared.health.pace().rest(spent).min(LONGEST_REST));
     }
     Ok(())
 }

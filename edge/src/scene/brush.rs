@@ -73,7 +73,10 @@ impl Brush<'_> {
             let inset = radius - (radius * radius - rise * rise).max(0.0).sqrt();
             let whole = inset.ceil() as u32;
             let y = area.top_left.y + n as i32;
-            let row = Rectangle::new(Point::new(area.top_left.x + whole as i32, y), Size::new(width.saturating_sub(2 * whole), 1));
+            let row = Rectangle::new(
+                Point::new(area.top_left.x + whole as i32, y),
+                Size::new(width.saturating_sub(2 * whole), 1),
+            );
             let Ok(()) = self.canvas.fill_solid(&row, colour);
             let edge = ((whole as f32 - inset) * 255.0) as u8;
             if whole > 0 && edge > 0 {

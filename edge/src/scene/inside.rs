@@ -184,7 +184,8 @@ pub fn draw(
     for row in 0..rows.min(count) {
         // Where there is no room for all layers, the last one and those evenly before it are shown.
         let layer = (row + 1) * count / rows - 1;
-        let place = area(layers.top_left.x, layers.top_left.y + (row as u32 * height) as i32, layers.size.width, height);
+        let place =
+            area(layers.top_left.x, layers.top_left.y + (row as u32 * height) as i32, layers.size.width, height);
         let kind = Type::faint(em * 4 / 5, 1);
         let used = brush.text(&words.layers[layer], cut_top(place, caption).0, kind, Align::Start);
         let (_, place) = cut_top(place, used + gap / 2);
@@ -233,7 +234,10 @@ fn arrows(brush: &mut Brush, edit: &Edit, place: Rectangle, em: u32) {
             let head = tail + way;
             let point = |spot: Spot| place.top_left + Point::new(spot.x.round() as i32, spot.y.round() as i32);
             let back = way * -0.35;
-            let barbs = [Spot::new(back.x - back.y * 0.6, back.y + back.x * 0.6), Spot::new(back.x + back.y * 0.6, back.y - back.x * 0.6)];
+            let barbs = [
+                Spot::new(back.x - back.y * 0.6, back.y + back.x * 0.6),
+                Spot::new(back.x + back.y * 0.6, back.y - back.x * 0.6),
+            ];
             let Ok(()) = Line::new(point(tail), point(head)).into_styled(style).draw(brush.canvas);
             for barb in barbs {
                 let Ok(()) = Line::new(point(head), point(head + barb)).into_styled(style).draw(brush.canvas);
@@ -241,4 +245,3 @@ fn arrows(brush: &mut Brush, edit: &Edit, place: Rectangle, em: u32) {
         }
     }
 }
-

@@ -119,7 +119,8 @@ impl Drawing<'_> {
         let words = self.panel(wordy);
         if aged {
             let Layout { em, gap, .. } = *self.layout;
-            let corner = area(above.top_left.x + gap as i32, 0, 0, 0).top_left + Point::new(0, above.size.height as i32 - gap as i32);
+            let corner = area(above.top_left.x + gap as i32, 0, 0, 0).top_left
+                + Point::new(0, above.size.height as i32 - gap as i32);
             let kind = Type::new((em * 3 / 5).max(11), 1);
             self.brush.tag(&self.language.synthetic, corner, true, above.size.width - 2 * gap, kind);
         }
@@ -189,7 +190,11 @@ impl Drawing<'_> {
         let em = self.layout.em;
         let lit = (self.view.now.as_millis() / DOT_MS % 3) as u32;
         let (left, top) = (words.room.top_left.x, words.room.top_left.y);
-        let start = if words.align == Align::Centre { left + words.room.size.width as i32 / 2 - em as i32 * 3 / 2 } else { left };
+        let start = if words.align == Align::Centre {
+            left + words.room.size.width as i32 / 2 - em as i32 * 3 / 2
+        } else {
+            left
+        };
         for dot in 0..3 {
             let (side, colour) = if dot == lit { (em * 3 / 5, LIT) } else { (em / 3, LINE) };
             let aside = (em - side) as i32 / 2;

@@ -31,7 +31,8 @@ pub fn draw(
     brush.fill(room, GROUND);
     let Layout { em, gap, .. } = *layout;
     let room = inset(room, gap);
-    let there = Decade::ALL.into_iter().zip(portraits).filter_map(|(decade, portrait)| Some((decade, portrait.as_ref()?)));
+    let there =
+        Decade::ALL.into_iter().zip(portraits).filter_map(|(decade, portrait)| Some((decade, portrait.as_ref()?)));
     let count = there.clone().count() as u32;
     let Some((_, first)) = there.clone().next() else { return };
     let ratio = first.width() as f32 / first.height().max(1) as f32;
@@ -65,7 +66,9 @@ pub fn code_beside(
     pictures: Rectangle,
     code: Option<&Code>,
 ) -> bool {
-    let Some(code) = code.filter(|code| code.side > 0 && code.dark.len() == code.side * code.side) else { return false };
+    let Some(code) = code.filter(|code| code.side > 0 && code.dark.len() == code.side * code.side) else {
+        return false;
+    };
     let Layout { em, gap, upright, .. } = *layout;
     let modules = (code.side + 2 * QUIET) as u32;
     let room = words.room;

@@ -109,6 +109,26 @@ pub enum Phase {
     Closed,
 }
 
+impl Phase {
+    /// In a word, for the people who look after the mirror.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Attract => "waiting for visitors",
+            Self::Found { .. } => "greeting",
+            Self::Ageing { .. } => "ageing",
+            Self::Inside => "looking inside",
+            Self::Turned => "waiting for a face",
+            Self::Strip { .. } => "showing the strip",
+            Self::Farewell => "farewell",
+            Self::OptedOut => "a plain mirror, as asked",
+            Self::Plain => "a plain mirror: no generator",
+            Self::NoCamera => "no camera",
+            Self::Rest => "resting",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// Who is not seen for so long has left.
 pub const LEFT: Duration = Duration::from_millis(2500);
 /// A face that is lost or turned away for so long is waited for.

@@ -15,6 +15,7 @@ pub mod face;
 pub mod files;
 pub mod frames;
 pub mod input;
+pub mod kiosk;
 pub mod lettering;
 pub mod mask;
 pub mod mirror;
@@ -30,7 +31,9 @@ pub mod synthetic;
 pub mod takehome;
 #[cfg(test)]
 mod testing;
+pub mod texts;
 pub mod timing;
+pub mod turning;
 pub mod view;
 pub mod visit;
 pub mod visitor;

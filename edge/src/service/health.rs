@@ -42,6 +42,37 @@ struct Latency {
     count: AtomicU64,
     /// Since the file was last written.
     longest: AtomicU64,
+    /// How many times fell between one power of [`STEP`] and the next.
+    counts: Counts,
+}
+
+/// One count for each step of a logarithmic scale: a microsecond to two minutes.
+#[derive(Debug)]
+struct Counts([AtomicU64; 108]);
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Counts {
+    fn count(&self, micros: u64) {
+        let step = (STEPS * (micros.max(1) as f64).log2()) as usize;
+        self.0[step.min(self.0.len() - 1)].fetch_add(1, Relaxed);
+    }
+
+    /// The time in microseconds that a share of all times does not exceed, to within a step of 19 %.
+    fn percentile(&self, share: f64) -> f64 {
+        let all: u64 = self.0.iter().map(|count| count.load(Relaxed)).sum();
+        let wanted = (all as f64 * share).ceil().max(1.0) as u64;
+        let mut below = 0;
+        let step = self.0.iter().position(|count| {
+            below += count.load(Relaxed);
+            below >= wanted
+        });
+        step.map_or(0.0, |step| ((step + 1) as f64 / STEPS).exp2())
+    }
 }
 
 /// A step of a frame's way.
@@ -81,6 +112,10 @@ pub struct HealthFile {
 
 /// The file is written at most this often.
 const PERIOD: Duration = Duration::from_secs(15);
+/// Steps of the scale of times for each doubling.
+const STEPS: f64 = 4.0;
+/// Percentiles that the file tells.
+const PERCENTILES: [f64; 3] = [0.5, 0.95, 0.99];
 const PREFIX: &str = "as_time_goes_by";
 const UNKNOWN: i32 = i32::MIN;
 
@@ -98,7 +133,7 @@ impl Stage {
     pub const ALL: [Self; 7] =
         [Self::Decode, Self::Find, Self::Age, Self::Compose, Self::Draw, Self::Present, Self::Whole];
 
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Decode => "decode",
             Self::Find => "find",
@@ -149,6 +184,23 @@ impl Health {
         latency.sum.fetch_add(micros, Relaxed);
         latency.count.fetch_add(1, Relaxed);
         latency.longest.fetch_max(micros, Relaxed);
+        latency.counts.count(micros);
+    }
+
+    /// The time that a share (0..1) of a stage's times did not exceed, to within 19 %; `None` of a stage that never was.
+    pub fn percentile(&self, stage: Stage, share: f64) -> Option<Duration> {
+        let latency = &self.stages[stage as usize];
+        (latency.count.load(Relaxed) > 0).then(|| Duration::from_secs_f64(latency.counts.percentile(share) / 1e6))
+    }
+
+    /// How often a part failed and came back.
+    pub fn recoveries(&self, part: Part) -> u64 {
+        self.recoveries[part as usize].get()
+    }
+
+    /// How fast the ageing may go.
+    pub fn pace(&self) -> Pace {
+        Pace::of(self.pace.load(Relaxed) as f32 / 1000.0)
     }
 
     /// A part that had failed works again.
@@ -200,6 +252,15 @@ impl Health {
         metric("stage_seconds_sum", "counter", help, &by_stage(&|latency| seconds(latency.sum.load(Relaxed))));
         let help = "How often a stage was passed.";
         metric("stage_seconds_count", "counter", help, &by_stage(&|latency| latency.count.load(Relaxed) as f64));
+        let quantiles: Vec<_> = Stage::ALL
+            .into_iter()
+            .flat_map(|stage| PERCENTILES.map(|share| (stage, share)))
+            .filter_map(|(stage, share)| {
+                let labels = format!("{{stage=\"{}\",quantile=\"{share}\"}}", stage.name());
+                Some((labels, self.percentile(stage, share)?.as_secs_f64()))
+            })
+            .collect();
+        metric("stage_seconds", "gauge", "What a share of a stage's times did not exceed.", &quantiles);
         let help = "The longest that a stage took since this was last written.";
         metric("stage_seconds_max", "gauge", help, &by_stage(&|latency| seconds(latency.longest.swap(0, Relaxed))));
 
@@ -300,6 +361,19 @@ mod tests {
         health.took(Stage::Age, second);
         let later = text(&health);
         assert!(samples(&later).contains(&("as_time_goes_by_stage_seconds_max{stage=\"age\"}", 0.004)));
+    }
+
+    #[test]
+    fn percentiles_are_within_a_step() {
+        let health = Health::default();
+        assert_eq!(health.percentile(Stage::Draw, 0.5), None);
+        (1..=1000).for_each(|micros| health.took(Stage::Draw, Duration::from_micros(10 * micros)));
+        for (share, expected) in [(0.5, 5.0), (0.95, 9.5), (0.99, 9.9)] {
+            let found = health.percentile(Stage::Draw, share).unwrap().as_secs_f64() * 1000.0;
+            assert!((expected..expected * 1.2).contains(&found), "{share}: {found}");
+        }
+        health.took(Stage::Draw, Duration::from_secs(100_000));
+        assert!(health.percentile(Stage::Draw, 1.0).unwrap() > Duration::from_secs(60));
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Pace {
     pub const FULL: Self = Self(1.0);
     pub const LOWEST: Self = Self(0.1);
 
+    /// A share, within what a pace can be.
+    pub fn of(share: f32) -> Self {
+        Self(share.clamp(Self::LOWEST.0, Self::FULL.0))
+    }
+
     /// How long a worker rests after an ageing that took `work`.
     pub fn rest(self, work: Duration) -> Duration {
         work.mul_f32(1.0 / self.0 - 1.0)

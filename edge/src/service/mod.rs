@@ -8,6 +8,7 @@ mod journal;
 mod light;
 mod notify;
 mod stop;
+mod upkeep;
 
 pub use health::{Health, HealthFile, Part, Stage};
 pub use heat::{Heat, Pace, Thermometer};
@@ -16,3 +17,4 @@ pub use journal::write_journal;
 pub use light::Backlight;
 pub use notify::Watchdog;
 pub use stop::Stop;
+pub use upkeep::Upkeep;

@@ -168,7 +168,9 @@ impl Mirror<'_> {
     }
 
     /// A picture a second, by a clock that is moved by hand where nobody stands before a camera.
-    fn to_files(self, mut screen: PngFolder) -> Result<(), RunError> {
+    fn to_files(mut self, mut screen: PngFolder) -> Result<(), RunError> {
+        // Nothing can be pressed on a file.
+        self.options.buttons = false;
         if is_camera(&self.device) {
             screen.every(PNG_PERIOD);
             self.live(&mut screen, Vec::new())?;

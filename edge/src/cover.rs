@@ -46,7 +46,8 @@ impl Region {
         let finite = |value: f32, otherwise: f64| if value.is_finite() { f64::from(value) } else { otherwise };
         let asked = finite(picture.height, height).max(1.0) / down;
         let step = asked.min(width / across).min(height / down);
-        let start = |centre: f64, length: f64, limit: f64| (centre - length / 2.0).clamp(0.0, (limit - length).max(0.0));
+        let start =
+            |centre: f64, length: f64, limit: f64| (centre - length / 2.0).clamp(0.0, (limit - length).max(0.0));
         Self {
             left: start(finite(picture.centre.x, width / 2.0), step * across, width),
             top: start(finite(picture.centre.y, height / 2.0), step * down, height),
@@ -98,7 +99,10 @@ impl Cover {
         for n in 0..=window {
             let line = self.stretch(picture, place.first + n, window);
             let weight = place.weigh(n, window);
-            self.sum.iter_mut().zip(&self.stretched[line]).for_each(|(sum, &level)| *sum += u32::from(level) * weight / ONE);
+            self.sum
+                .iter_mut()
+                .zip(&self.stretched[line])
+                .for_each(|(sum, &level)| *sum += u32::from(level) * weight / ONE);
         }
         let whole = window as u32 * ONE;
         row.iter_mut().zip(&self.sum).for_each(|(byte, sum)| *byte = ((sum + whole / 2) / whole).min(255) as u8);
@@ -119,7 +123,8 @@ impl Cover {
                 let left = &line[3 * place.first.min(width - 1)..][..3];
                 let right = &line[3 * (place.first + 1).min(width - 1)..][..3];
                 for channel in 0..3 {
-                    let sum = u32::from(left[channel]) * (ONE - place.weight) + u32::from(right[channel]) * place.weight;
+                    let sum =
+                        u32::from(left[channel]) * (ONE - place.weight) + u32::from(right[channel]) * place.weight;
                     level[channel] = sum as u16;
                 }
             }
@@ -198,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_slow_move_changes_every_level_slowly() {
-        let picture = RgbImage::from_fn(80, 80, |x, y| image::Rgb([if (x / 2 + y / 2) % 2 == 0 { 200 } else { 50 }; 3]));
+        let picture =
+            RgbImage::from_fn(80, 80, |x, y| image::Rgb([if (x / 2 + y / 2) % 2 == 0 { 200 } else { 50 }; 3]));
         for (height, side) in [(30.0, 100), (70.0, 25)] {
             let shown = |x: f32| drawn(&Picture { pixels: &picture, centre: Spot::new(x, 40.0), height }, side, side);
             let pictures: Vec<RgbImage> = (0..20).map(|n| shown(40.0 + n as f32 / 20.0)).collect();

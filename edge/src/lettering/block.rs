@@ -49,10 +49,7 @@ impl Block {
             for glyph in run.glyphs {
                 let glyph = glyph.physical((shift, run.line_y), 1.0);
                 if let Some(image) = glyphs.get_image_uncached(fonts, glyph.cache_key) {
-                    images.push((
-                        Point::new(glyph.x + image.placement.left, glyph.y - image.placement.top),
-                        image,
-                    ));
+                    images.push((Point::new(glyph.x + image.placement.left, glyph.y - image.placement.top), image));
                 }
             }
         }
@@ -123,9 +120,9 @@ pub(super) fn extent(buffer: &Buffer) -> (f32, f32) {
 
 /// Where a line begins and ends.
 fn span(line: &[LayoutGlyph]) -> (f32, f32) {
-    let (left, right) = line
-        .iter()
-        .fold((f32::INFINITY, f32::NEG_INFINITY), |(left, right), glyph| (left.min(glyph.x), right.max(glyph.x + glyph.w)));
+    let (left, right) = line.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(left, right), glyph| {
+        (left.min(glyph.x), right.max(glyph.x + glyph.w))
+    });
     if left < right { (left, right) } else { (0.0, 0.0) }
 }
 

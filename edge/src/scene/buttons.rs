@@ -30,7 +30,8 @@ pub fn draw(brush: &mut Brush, layout: &Layout, place: Rectangle, button: Button
         return names(brush, room, em, state);
     }
     let size = if matches!(button, Button::Younger | Button::Older) { em * 6 / 5 } else { em };
-    let room = area(room.top_left.x + gap as i32 / 2, room.top_left.y, room.size.width.saturating_sub(gap), room.size.height);
+    let room =
+        area(room.top_left.x + gap as i32 / 2, room.top_left.y, room.size.width.saturating_sub(gap), room.size.height);
     brush.label(word(button, language, state), room, Type::new(size, 2));
 }
 
@@ -79,7 +80,8 @@ fn names(brush: &mut Brush, room: Rectangle, em: u32, state: &State) {
         let kind = Type { size: em * 9 / 10, lines: 1, ink: if spoken { INK } else { FAINT } };
         let text = brush.label(&language.name, area(x, y, width - em / 4, height), kind);
         if spoken {
-            let below = area(text.top_left.x, text.top_left.y + text.size.height as i32, text.size.width, (em / 12).max(2));
+            let below =
+                area(text.top_left.x, text.top_left.y + text.size.height as i32, text.size.width, (em / 12).max(2));
             let below = brush.place(below);
             brush.fill(below, LIT);
         }

@@ -40,9 +40,10 @@ impl Layout {
     pub fn new(size: Size, width_mm: Option<u32>) -> Self {
         let told = width_mm.filter(|&mm| mm > 0).map(|mm| size.width as f32 / mm as f32);
         let pixels_a_mm = told.filter(|pixels| (0.5..=25.0).contains(pixels)).unwrap_or(PIXELS_A_MM);
-        let usual = (size.width as f32 * size.height as f32).sqrt() / 34.0;
+        let (area, shorter) = (size.width as f32 * size.height as f32, size.width.min(size.height));
+        let usual = (area.sqrt() / 34.0).min(shorter as f32 / 18.0);
         let em = ((EM_MM * pixels_a_mm).clamp(usual, usual * 1.3) as u32).max(SMALLEST_EM);
-        let most = (size.width.min(size.height) * 2 / 5).max(1);
+        let most = (shorter * 2 / 5).max(1);
         let touch = ((TOUCH_MM * pixels_a_mm).ceil() as u32).max(em * 12 / 5).min(most);
         let module = ((MODULE_MM * pixels_a_mm).ceil() as u32).max(2);
         let (gap, margin) = (em * 2 / 5, em * 3 / 4);

@@ -50,15 +50,14 @@ impl Drawing<'_> {
             }
             Page::Ageing { ref picture, age, held, limit, countdown } => {
                 let mut words = self.mirror(picture, Some(age), false);
-                words.text(&mut self.brush, decade(language, age), Type::new(em * 3, 1), 0.5);
+                words.text(&mut self.brush, decade(language, age), Type::new(em * 3, 1), 0.45);
                 self.line.clear();
                 self.line.push_str(&language.future);
                 if held {
                     self.line.push_str(" · ");
                     self.line.push_str(&language.held);
                 }
-                words.text(&mut self.brush, self.line, Type::new(em, 2), 0.5);
-                words.skip(em / 2);
+                words.text(&mut self.brush, self.line, Type::new(em, 2), 0.75);
                 let spare = countdown.map_or(0, |_| em * 3 / 2);
                 scale::draw(&mut self.brush, &mut words, em, age, limit, spare);
                 self.countdown_if(words, countdown);

@@ -15,10 +15,11 @@ pub fn draw(brush: &mut Brush, words: &mut Stack, em: u32, age: f32, limit: (f32
     let mark = em * 9 / 10;
     let numbers = (em * 3 / 4).max(11);
     let height = mark + em / 4 + numbers * 3 / 2;
-    let room = words.room;
-    if room.size.height < height + spare || room.size.width < 8 * em {
+    if words.room.size.height < height + em / 2 + spare || words.room.size.width < 8 * em {
         return;
     }
+    words.skip(em / 2);
+    let room = words.room;
     let cell = room.size.width / (DECADES + 1);
     let start = room.top_left.x + cell as i32 / 2;
     let length = (cell * DECADES) as f32;

@@ -111,14 +111,18 @@ impl Brush<'_> {
 
     /// Sets a text in the middle of `room`.
     pub fn label(&mut self, text: &str, room: Rectangle, kind: Type) -> Rectangle {
-        let align = Align::Centre;
-        let fit = Fit { size: kind.size, width: room.size.width, height: room.size.height, lines: kind.lines, align };
+        let fit = in_the_middle(room, kind);
         let size = self.typesetter.set(text, fit).size;
         let room = self.place(room);
         let at = room.top_left
             + Point::new(room.size.width as i32 - size.width as i32, room.size.height as i32 - size.height as i32) / 2;
         self.ink(text, fit, at, kind.ink);
         Rectangle::new(at, size)
+    }
+
+    /// The size in which [`Self::label`] sets a text.
+    pub fn type_size(&mut self, text: &str, room: Rectangle, kind: Type) -> u32 {
+        self.typesetter.set(text, in_the_middle(room, kind)).type_size
     }
 
     /// A text on a plate of its own, so that it can be read over any picture. `corner` is the plate's corner at the start,
@@ -148,6 +152,11 @@ impl Brush<'_> {
         }
         block.draw(self.canvas, at, ink);
     }
+}
+
+fn in_the_middle(room: Rectangle, kind: Type) -> Fit {
+    let Size { width, height } = room.size;
+    Fit { size: kind.size, width, height, lines: kind.lines, align: Align::Centre }
 }
 
 /// Texts that stand one below the other.

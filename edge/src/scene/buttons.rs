@@ -27,7 +27,7 @@ pub fn draw(brush: &mut Brush, layout: &Layout, place: Rectangle, button: Button
     brush.rounded(inset(place, line), (em / 2).saturating_sub(line), PLATE);
     let room = inset(place, gap / 2);
     if button == Button::Language && place.size.width > 12 * em {
-        return names(brush, room, em, state);
+        return names(brush, room, across(state.languages.len(), place.size.width, em), em, state);
     }
     let size = if matches!(button, Button::Younger | Button::Older) { em * 6 / 5 } else { em };
     let room =
@@ -68,10 +68,9 @@ pub fn names_height(count: usize, width: u32, em: u32) -> u32 {
     (count.max(1) as u32).div_ceil(across(count, width, em)) * em * 2
 }
 
-/// All languages side by side; the one that is spoken is underlined.
-fn names(brush: &mut Brush, room: Rectangle, em: u32, state: &State) {
+/// All languages, so many side by side; the one that is spoken is underlined.
+fn names(brush: &mut Brush, room: Rectangle, across: u32, em: u32, state: &State) {
     let count = state.languages.len().max(1) as u32;
-    let across = across(state.languages.len(), room.size.width, em);
     let (width, height) = (room.size.width / across, room.size.height / count.div_ceil(across));
     for (i, language) in state.languages.iter().enumerate() {
         let (column, row) = (i as u32 % across, i as u32 / across);

@@ -3,6 +3,7 @@
 
 use super::brush::{Brush, Type};
 use super::layout::{Layout, area, cut_start, cut_top};
+use super::pages;
 use super::palette::{INK, heat};
 use crate::ager::{Edit, Feature};
 use crate::lettering::Align;
@@ -12,7 +13,6 @@ use crate::view::{Inside, Picture};
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Line, PrimitiveStyle, Rectangle};
 use image::RgbImage;
-use shared::Decade;
 use shared::Point as Spot;
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ const MOVE_LEVELS: f32 = 8.0;
 /// Arrows are this much longer than the move that they show, and stand so many cells apart.
 const ARROW_GAIN: f32 = 12.0;
 const ARROW_STEP: usize = 2;
+/// Arrows are so long, in sides of the crop: shorter ones are left out, longer ones cut.
+const SHORTEST: f32 = 0.012;
+const LONGEST: f32 = 0.1;
 
 impl Lens {
     /// Ranks the channels anew when it is time, or when there are others.
@@ -166,8 +169,7 @@ pub fn draw(
     };
     let (place, below) = square(0);
     brush.picture(picture, place);
-    let decade = Decade::from_age(age.round().clamp(10.0, 69.0) as u32).unwrap_or(Decade::Sixties);
-    brush.label(&language.decades[decade.index()], below, Type::new(em * 4 / 5, 1));
+    brush.label(pages::decade(language, age), below, Type::new(em * 4 / 5, 1));
     let mark = Type::new((em / 2).max(11), 1);
     let corner = place.top_left + Point::new(gap as i32 / 2, place.size.height as i32 - gap as i32 / 2);
     brush.tag(&language.synthetic, corner, true, place.size.width.saturating_sub(gap), mark);
@@ -221,15 +223,17 @@ fn arrows(brush: &mut Brush, edit: &Edit, place: Rectangle, em: u32) {
     }
     let place = brush.place(place);
     let side = place.size.width as f32;
+    let mut target = brush.canvas.clipped(&place);
     let style = PrimitiveStyle::with_stroke(INK, (em / 14).max(1));
     for row in (ARROW_STEP / 2..cells).step_by(ARROW_STEP) {
         for column in (ARROW_STEP / 2..cells).step_by(ARROW_STEP) {
             let cell = row * cells + column;
             let way = Spot::new(-edit.flow[cell], -edit.flow[cells * cells + cell]) * (side * ARROW_GAIN);
             let length = way.x.hypot(way.y);
-            if length < 0.012 * side || !length.is_finite() {
+            if length < SHORTEST * side || !length.is_finite() {
                 continue;
             }
+            let way = way * (LONGEST * side / length).min(1.0);
             let tail = Spot::new(column as f32 + 0.5, row as f32 + 0.5) * (side / cells as f32);
             let head = tail + way;
             let point = |spot: Spot| place.top_left + Point::new(spot.x.round() as i32, spot.y.round() as i32);
@@ -238,9 +242,9 @@ fn arrows(brush: &mut Brush, edit: &Edit, place: Rectangle, em: u32) {
                 Spot::new(back.x - back.y * 0.6, back.y + back.x * 0.6),
                 Spot::new(back.x + back.y * 0.6, back.y - back.x * 0.6),
             ];
-            let Ok(()) = Line::new(point(tail), point(head)).into_styled(style).draw(brush.canvas);
+            let Ok(()) = Line::new(point(tail), point(head)).into_styled(style).draw(&mut target);
             for barb in barbs {
-                let Ok(()) = Line::new(point(head), point(head + barb)).into_styled(style).draw(brush.canvas);
+                let Ok(()) = Line::new(point(head), point(head + barb)).into_styled(style).draw(&mut target);
             }
         }
     }

@@ -15,15 +15,18 @@ pub struct Layout {
     pub em: u32,
     /// Smallest width and height of a button: 15 mm, as the Natural History Museum's guidelines ask.
     pub touch: u32,
+    /// Smallest module of a code that a telephone tells apart: 0.8 mm.
+    pub module: u32,
     pub gap: u32,
     pub margin: u32,
 }
 
 /// A desktop monitor's, for screens that do not say how large they are.
 const PIXELS_A_MM: f32 = 96.0 / 25.4;
-/// Millimetres of a button, and of an em.
+/// Millimetres of a button, of an em, and of a code's module.
 const TOUCH_MM: f32 = 15.0;
 const EM_MM: f32 = 10.0;
+const MODULE_MM: f32 = 0.8;
 /// Smaller type is no longer clear, in pixels.
 const SMALLEST_EM: u32 = 13;
 /// The share of a screen that words and buttons have, below and beside the picture.
@@ -37,12 +40,14 @@ impl Layout {
     pub fn new(size: Size, width_mm: Option<u32>) -> Self {
         let told = width_mm.filter(|&mm| mm > 0).map(|mm| size.width as f32 / mm as f32);
         let pixels_a_mm = told.filter(|pixels| (0.5..=25.0).contains(pixels)).unwrap_or(PIXELS_A_MM);
-        let usual = (size.width as f32 * size.height as f32).sqrt() / 34.0;
+        let (area, shorter) = (size.width as f32 * size.height as f32, size.width.min(size.height));
+        let usual = (area.sqrt() / 34.0).min(shorter as f32 / 18.0);
         let em = ((EM_MM * pixels_a_mm).clamp(usual, usual * 1.3) as u32).max(SMALLEST_EM);
-        let most = (size.width.min(size.height) * 2 / 5).max(1);
+        let most = (shorter * 2 / 5).max(1);
         let touch = ((TOUCH_MM * pixels_a_mm).ceil() as u32).max(em * 12 / 5).min(most);
+        let module = ((MODULE_MM * pixels_a_mm).ceil() as u32).max(2);
         let (gap, margin) = (em * 2 / 5, em * 3 / 4);
-        Self { size, upright: size.height >= size.width, em, touch, gap, margin }
+        Self { size, upright: size.height >= size.width, em, touch, module, gap, margin }
     }
 
     /// Whether words have to be short of room.

@@ -33,13 +33,13 @@ impl Drawing<'_> {
         let (em, language) = (self.layout.em, self.language);
         match self.view.page {
             Page::Attract { ref picture, age } => {
-                let mut words = self.mirror(picture, age.is_some(), true);
+                let mut words = self.mirror(picture, age, true);
                 words.text(&mut self.brush, &language.invitation, Type::new(em * 8 / 5, 5), 0.5);
                 words.skip(em / 3);
                 self.notice(words);
             }
             Page::Found { ref picture, waiting } => {
-                let mut words = self.mirror(picture, false, true);
+                let mut words = self.mirror(picture, None, true);
                 let greeting = if waiting { &language.waiting } else { &language.found };
                 words.text(&mut self.brush, greeting, Type::new(em * 8 / 5, 2), 0.4);
                 if waiting {
@@ -49,22 +49,21 @@ impl Drawing<'_> {
                 self.notice(words);
             }
             Page::Ageing { ref picture, age, held, limit, countdown } => {
-                let mut words = self.mirror(picture, true, false);
-                let decade = Decade::from_age(age.round().clamp(10.0, 69.0) as u32).unwrap_or(Decade::Sixties);
-                words.text(&mut self.brush, &language.decades[decade.index()], Type::new(em * 3, 1), 0.5);
+                let mut words = self.mirror(picture, Some(age), false);
+                words.text(&mut self.brush, decade(language, age), Type::new(em * 3, 1), 0.45);
                 self.line.clear();
                 self.line.push_str(&language.future);
                 if held {
                     self.line.push_str(" · ");
                     self.line.push_str(&language.held);
                 }
-                words.text(&mut self.brush, self.line, Type::new(em, 2), 0.5);
-                words.skip(em / 2);
-                scale::draw(&mut self.brush, &mut words, em, age, limit);
+                words.text(&mut self.brush, self.line, Type::new(em, 2), 0.75);
+                let spare = countdown.map_or(0, |_| em * 3 / 2);
+                scale::draw(&mut self.brush, &mut words, em, age, limit, spare);
                 self.countdown_if(words, countdown);
             }
             Page::Turned { ref picture, countdown } => {
-                let mut words = self.mirror(picture, false, false);
+                let mut words = self.mirror(picture, None, false);
                 words.text(&mut self.brush, &language.turned, Type::new(em * 8 / 5, 4), 0.7);
                 self.countdown_if(words, countdown);
             }
@@ -112,17 +111,22 @@ impl Drawing<'_> {
         self.staff_notice();
     }
 
-    /// The picture in its part of the screen, and the panel beside it.
-    fn mirror(&mut self, picture: &Picture, aged: bool, wordy: bool) -> Stack {
-        let (above, _) = self.layout.split(wordy);
-        self.brush.picture(picture, above);
+    /// The picture in its part of the screen, and the panel beside it. `aged`: the age in years that the picture shows.
+    fn mirror(&mut self, picture: &Picture, aged: Option<f32>, wordy: bool) -> Stack {
+        let (place, _) = self.layout.split(wordy);
+        self.brush.picture(picture, place);
         let words = self.panel(wordy);
-        if aged {
+        if let Some(age) = aged {
+            self.line.clear();
+            if wordy {
+                self.line.push_str(decade(self.language, age));
+                self.line.push_str(" · ");
+            }
+            self.line.push_str(&self.language.synthetic);
             let Layout { em, gap, .. } = *self.layout;
-            let corner = area(above.top_left.x + gap as i32, 0, 0, 0).top_left
-                + Point::new(0, above.size.height as i32 - gap as i32);
-            let kind = Type::new((em * 3 / 5).max(11), 1);
-            self.brush.tag(&self.language.synthetic, corner, true, above.size.width - 2 * gap, kind);
+            let corner = place.top_left + Point::new(gap as i32, place.size.height as i32 - gap as i32);
+            let kind = Type::new((em * 3 / 5).max(11), 2);
+            self.brush.tag(self.line, corner, true, place.size.width.saturating_sub(2 * gap), kind);
         }
         words
     }
@@ -142,7 +146,7 @@ impl Drawing<'_> {
     }
 
     fn plain_mirror(&mut self, picture: &Picture, text: &str) {
-        let mut words = self.mirror(picture, false, false);
+        let mut words = self.mirror(picture, None, false);
         words.text(&mut self.brush, text, Type::new(self.layout.em * 8 / 5, 4), 1.0);
     }
 
@@ -228,4 +232,10 @@ impl Drawing<'_> {
         let below = if matches!(self.view.page, Page::Inside { .. }) { margin + 2 * em } else { gap };
         self.brush.tag(text, Point::new(gap as i32, below as i32), false, size.width / 2, kind);
     }
+}
+
+/// What an age in years is called.
+pub fn decade(language: &Language, age: f32) -> &str {
+    let decade = Decade::from_age(age.round().clamp(10.0, 69.0) as u32).unwrap_or(Decade::Sixties);
+    &language.decades[decade.index()]
 }

@@ -10,15 +10,16 @@ const FIRST: f32 = 10.0;
 const DECADES: u32 = Decade::ALL.len() as u32;
 
 /// Draws the scale across the room of `words`, if there is room for it. `limit`: the ages that this visitor is shown; the
-/// line is thick there.
-pub fn draw(brush: &mut Brush, words: &mut Stack, em: u32, age: f32, limit: (f32, f32)) {
+/// line is thick there. `spare` pixels are left for what follows.
+pub fn draw(brush: &mut Brush, words: &mut Stack, em: u32, age: f32, limit: (f32, f32), spare: u32) {
     let mark = em * 9 / 10;
     let numbers = (em * 3 / 4).max(11);
     let height = mark + em / 4 + numbers * 3 / 2;
-    let room = words.room;
-    if room.size.height < height || room.size.width < 8 * em {
+    if words.room.size.height < height + em / 2 + spare || words.room.size.width < 8 * em {
         return;
     }
+    words.skip(em / 2);
+    let room = words.room;
     let cell = room.size.width / (DECADES + 1);
     let start = room.top_left.x + cell as i32 / 2;
     let length = (cell * DECADES) as f32;

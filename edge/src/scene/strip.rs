@@ -14,8 +14,6 @@ use shared::Decade;
 
 /// Light modules around a code, as ISO/IEC 18004 asks.
 const QUIET: usize = 4;
-/// A module of fewer pixels is hard to tell apart.
-const CLEAR: u32 = 2;
 /// Light and dark are printed as they are scanned best.
 const LIGHT: Rgb888 = Rgb888::WHITE;
 const DARK: Rgb888 = Rgb888::BLACK;
@@ -45,6 +43,9 @@ pub fn draw(
     };
     let columns = (1..=count).max_by_key(|&columns| tile(columns).width).unwrap_or(1);
     let (cell, tile) = (cells(columns), tile(columns));
+    let below = inset(area(0, 0, cell.width, label), em / 8);
+    let sizes = language.decades.iter().map(|decade| brush.type_size(decade, below, Type::new(em, 1)));
+    let size = sizes.min().unwrap_or(em);
     let high = tile.height + label + gap;
     let top = room.top_left.y + (room.size.height.saturating_sub(count.div_ceil(columns) * high - gap) / 2) as i32;
     for (i, (decade, portrait)) in there.enumerate() {
@@ -53,7 +54,7 @@ pub fn draw(
         let place = area(middle - tile.width as i32 / 2, top + (row * high) as i32, tile.width, tile.height);
         brush.picture(&Picture::whole(portrait), place);
         let below = area(middle - cell.width as i32 / 2, place.top_left.y + tile.height as i32, cell.width, label);
-        brush.label(&language.decades[decade.index()], inset(below, em / 8), Type::new(em, 1));
+        brush.label(&language.decades[decade.index()], inset(below, em / 8), Type::new(size, 1));
     }
 }
 
@@ -75,10 +76,10 @@ pub fn code_beside(
     let (width, height) = if upright {
         (room.size.width.saturating_sub(8 * em), room.size.height)
     } else {
-        (room.size.width.saturating_sub(em), room.size.height.saturating_sub(8 * em))
+        (room.size.width.saturating_sub(em), room.size.height.saturating_sub(12 * em))
     };
     let module = width.min(height) / modules;
-    if module < CLEAR || layout.is_small() {
+    if module < layout.module || layout.is_small() {
         let side = pictures.size.width.min(pictures.size.height);
         brush.fill(pictures, GROUND);
         draw_code(brush, middle(pictures, side / modules * modules), side / modules, code);

@@ -150,11 +150,25 @@ fn type_can_be_read_over_any_picture() {
                     Rgb888::new(r, g, b)
                 };
                 assert!(!scene.proof.texts.is_empty());
-                for &(area, ink, type_size) in scene.proof.texts.iter().filter(|(area, ..)| !area.is_zero_sized()) {
+                for &(area, ink, _) in scene.proof.texts.iter().filter(|(area, ..)| !area.is_zero_sized()) {
                     let worst = area.points().map(|p| contrast(ink, at(&bare, p))).fold(f32::MAX, f32::min);
                     let best = area.points().map(|p| contrast(at(&seen, p), at(&bare, p))).fold(0.0, f32::max);
                     assert!(worst >= 4.5 && best >= 4.5, "{name} {size} {area:?}: {worst} {best}");
-                    assert!(type_size >= 8, "{name} {size}: type of {type_size} pixels");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_language_is_set_in_tiny_type() {
+    for name in PAGES {
+        for size in [UPRIGHT, WIDE, SMALL, Size::new(1080, 1920), Size::new(1920, 1080)] {
+            let least = Layout::new(size, None).em / 2;
+            for language in 0..LANGUAGES.len() {
+                let (scene, _) = drawn(size, None, &view(name, &PROPS, language), false);
+                for (area, _, type_size) in scene.proof.texts.iter().filter(|(area, ..)| !area.is_zero_sized()) {
+                    assert!(*type_size >= least, "{name} {size} {language} {area:?}: type of {type_size} pixels");
                 }
             }
         }
@@ -269,7 +283,7 @@ fn only_decades_that_were_shown_stand_in_the_strip() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn every_page_fits_every_screen(
         width in 320u32..4000, height in 240u32..4000, mm in proptest::option::of(40u32..2000), pick in 0..PAGES.len(),
@@ -291,51 +305,4 @@ proptest! {
             }
         }
     }
-}
-
-#[test]
-fn look() {
-    let Ok(folder) = std::env::var("LOOK") else { return };
-    let mut real = Props { inside: real_inside(), ..plain(|_, _| 0) };
-    real.picture = PROPS.picture.clone();
-    real.portraits = PROPS.portraits.clone();
-    for name in PAGES {
-        for (size, tag) in
-            [(Size::new(1080, 1920), "upright"), (Size::new(1920, 1080), "wide"), (Size::new(320, 240), "small")]
-        {
-            for language in 0..6 {
-                let (_, picture) = drawn(size, None, &view(name, &real, language), false);
-                picture.save(format!("{folder}/{name}-{tag}-{language}.png")).unwrap();
-            }
-        }
-    }
-}
-
-fn real_inside() -> Inside {
-    let picture = &PROPS.picture;
-    let face = crate::face::FaceFinder::embedded().unwrap().find(picture).unwrap().remove(0);
-    let alignment = shared::Alignment::of(&face.landmarks).unwrap();
-    let mut net = Ager::with_features(&Bundle::embedded().unwrap()).unwrap();
-    let side = net.size();
-    let mut square = vec![0; 3 * side * side];
-    let pixels = shared::crop::Picture::new(picture, picture.width() as usize, picture.height() as usize).unwrap();
-    shared::crop::cut(&pixels, &alignment, side, &mut square).unwrap();
-    let mut crop = vec![0.0; square.len()];
-    shared::pixel::to_planar(&square, &mut crop).unwrap();
-    let (edit, features) = net.look_inside(&crop, &Condition::one_hot(Decade::Sixties)).unwrap();
-    let max = |v: &[f32]| v.iter().fold(0f32, |m, x| m.max(x.abs()));
-    let mean = |v: &[f32]| v.iter().map(|x| x.abs()).sum::<f32>() / v.len() as f32;
-    println!(
-        "change {} {} detail {} {} flow {} {}",
-        max(&edit.change),
-        mean(&edit.change),
-        max(&edit.detail),
-        mean(&edit.detail),
-        max(&edit.flow),
-        mean(&edit.flow)
-    );
-    for f in &features {
-        println!("{} {:?}", f.name, f.shape);
-    }
-    Inside { crop, edit, features }
 }

@@ -1,12 +1,17 @@
 //! Where pictures of visitors come from. A moment comes in; the newest picture of that moment goes out. Next: the face in it.
 //!
-//! [`Stills`] is the demo loop and the photographs of a folder; a camera takes its place where there is one.
+//! [`Camera`] is a V4L2 camera; [`Stills`] is the demo loop and the photographs of a folder.
 
+pub mod camera;
+mod paced;
 mod stills;
 
+pub use camera::{Camera, CameraSettings};
+pub use paced::Paced;
 pub use stills::Stills;
 
 use crate::photo::PhotoError;
+use camera::ConvertError;
 use image::RgbImage;
 use std::io;
 use std::path::PathBuf;
@@ -44,11 +49,34 @@ pub enum FrameError {
     NoVisitors,
     #[error(transparent)]
     Photo(#[from] PhotoError),
+    #[error("no camera that gives pictures ({}); plug in a USB camera", if .0.is_empty() { "there is no video device" } else { .0 })]
+    NoCamera(String),
+    #[error("{}: cannot be used ({source}); plug it in again, or give another one with --camera", path.display())]
+    Camera { path: PathBuf, source: io::Error },
+    #[error("{}: is used by another program; end that one", .0.display())]
+    CameraBusy(PathBuf),
+    #[error("{}: is no camera", .0.display())]
+    NotACamera(PathBuf),
+    #[error("{}: offers {offered}, which the settings do not allow; change size or format", path.display())]
+    Unsuited { path: PathBuf, offered: String },
+    #[error("{}: gives no pictures; if it stays so, plug it in again", .0.display())]
+    Silent(PathBuf),
+    #[error("{}: gives broken pictures ({source}); if it stays so, try a shorter cable or a smaller size", path.display())]
+    Torn { path: PathBuf, source: ConvertError },
 }
 
 impl FrameError {
     /// Whether there may be pictures later, without anybody doing anything.
     pub const fn is_passing(&self) -> bool {
-        false
+        match self {
+            Self::Folder { .. } | Self::Empty(_) | Self::NoVisitors | Self::Photo(_) => false,
+            Self::NoCamera(_)
+            | Self::Camera { .. }
+            | Self::CameraBusy(_)
+            | Self::NotACamera(_)
+            | Self::Unsuited { .. }
+            | Self::Silent(_)
+            | Self::Torn { .. } => true,
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Where canvases are shown. A canvas as the viewer sees it comes in; the screen turns it, changes its pixels' format and
 //! shows it all at once. [`Kms`] is a display, [`PngFolder`] writes each picture, [`Memory`] keeps the last one.
 
+pub mod kms;
 mod png_folder;
 mod rotation;
 
+pub use kms::{Kms, KmsSettings};
 pub use png_folder::{PngFolder, SHEET};
 pub use rotation::Rotation;
 
@@ -42,12 +44,23 @@ pub enum ScreenError {
     NotEmpty(PathBuf),
     #[error("a picture cannot be encoded ({0})")]
     Encode(#[from] png::EncodingError),
+    #[error("no display is plugged in, or it is switched off; plug one in")]
+    NoDisplay,
+    #[error("{}: belongs to another program or another user; end the desktop, or let this user into the group video", .0.display())]
+    Taken(PathBuf),
+    #[error("{}: the display cannot be used ({source}); it is tried again", path.display())]
+    Display { path: PathBuf, source: io::Error },
+    #[error("another display was plugged in; draw {width}×{height} pixels from now on")]
+    Exchanged { width: u32, height: u32 },
 }
 
 impl ScreenError {
     /// Whether the display may be back later, by itself.
     pub const fn is_passing(&self) -> bool {
-        false
+        match self {
+            Self::Write { .. } | Self::NotEmpty(_) | Self::Encode(_) => false,
+            Self::NoDisplay | Self::Taken(_) | Self::Display { .. } | Self::Exchanged { .. } => true,
+        }
     }
 }
 

@@ -1,0 +1,109 @@
+//! Hands for the emulated machine (`tests/emulated.sh`): `feed` holds a picture before the kernel's virtual camera,
+//! `look` shows what camera, display and keys do, without faces.
+
+use anyhow::{Context, bail};
+use edge::canvas::Canvas;
+use edge::frames::{Camera, CameraSettings, FrameSource};
+use edge::screen::{Kms, KmsSettings, Screen};
+use embedded_graphics::prelude::Size;
+use image::RgbImage;
+use image::imageops::{self, FilterType};
+use std::time::{Duration, Instant};
+use v4l::buffer::Type;
+use v4l::control::{Control, Value};
+use v4l::io::mmap::Stream;
+use v4l::io::traits::OutputStream;
+use v4l::video::Output;
+use v4l::{Device, FourCC};
+
+/// vivid's control "Loop Video", up to Linux 6.10: what goes out comes in again.
+const LOOP_VIDEO: u32 = 0x00f0_f000 + 37;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["feed", picture, output, camera] => feed(picture, output, camera),
+        ["look", seconds] => look(Duration::from_secs(seconds.parse()?)),
+        _ => bail!("use: hardware feed PICTURE OUTPUT CAMERA, or hardware look SECONDS"),
+    }
+}
+
+/// Two pictures are handed over and the second stays in the virtual cable for ever.
+fn feed(picture: &str, output: &str, camera: &str) -> anyhow::Result<()> {
+    let device = Device::with_path(output).with_context(|| format!("{output} cannot be opened"))?;
+    let mut format = Output::format(&device)?;
+    format.fourcc = FourCC::new(b"YUYV");
+    let format = Output::set_format(&device, &format)?;
+    let loops = Device::with_path(camera)?.set_control(Control { id: LOOP_VIDEO, value: Value::Boolean(true) });
+    loops.with_context(|| format!("{camera} does not loop"))?;
+    let bytes = yuyv(&letterboxed(&image::open(picture)?.into_rgb8(), format.width, format.height));
+    println!("feeding {}×{} {}", format.width, format.height, format.fourcc);
+
+    let mut stream = Stream::with_buffers(&device, Type::VideoOutput, 2)?;
+    let (buffer, _) = OutputStream::next(&mut stream)?;
+    for (row, pixels) in buffer.chunks_mut(format.stride as usize).zip(bytes.chunks(format.width as usize * 2)) {
+        row[..pixels.len()].copy_from_slice(pixels);
+    }
+    OutputStream::queue(&mut stream, 0)?;
+    OutputStream::queue(&mut stream, 1)?;
+    while OutputStream::dequeue(&mut stream).is_err() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    OutputStream::queue(&mut stream, 0)?;
+    println!("fed");
+    loop {
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+fn letterboxed(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
+    let scale = (width as f32 / picture.width() as f32).min(height as f32 / picture.height() as f32);
+    let inner = |side: u32| ((side as f32 * scale) as u32).max(1);
+    let small = imageops::resize(picture, inner(picture.width()), inner(picture.height()), FilterType::Triangle);
+    let mut whole = RgbImage::from_pixel(width, height, image::Rgb([90, 90, 90]));
+    let (left, top) = ((width - small.width()) / 2, (height - small.height()) / 2);
+    imageops::replace(&mut whole, &small, left.into(), top.into());
+    whole
+}
+
+/// BT.709, 16..=235, as televisions expect it.
+fn yuyv(picture: &RgbImage) -> Vec<u8> {
+    let coded = |rgb: &[u8]| {
+        let [r, g, b] = [0, 1, 2].map(|channel| f32::from(rgb[channel]) / 255.0);
+        let y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        [16.0 + 219.0 * y, 128.0 + 224.0 * (b - y) / 1.8556, 128.0 + 224.0 * (r - y) / 1.5748].map(|v| v.round() as u8)
+    };
+    let pairs = picture.as_raw().chunks_exact(6);
+    pairs.map(|pair| (coded(&pair[..3]), coded(&pair[3..]))).flat_map(|([y, u, v], [z, ..])| [y, u, z, v]).collect()
+}
+
+fn look(time: Duration) -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).init();
+    for found in edge::frames::camera::list(&CameraSettings::default()) {
+        println!("camera {found:?}");
+    }
+    for found in edge::screen::kms::list(&KmsSettings::default()) {
+        println!("display {found:?}");
+    }
+    let mut camera = Camera::new(CameraSettings::default());
+    let mut screen = Kms::new(KmsSettings::default());
+    let start = Instant::now();
+    while start.elapsed() < time {
+        let at = start.elapsed();
+        let Size { width, height } = screen.size();
+        match camera.next(at) {
+            Ok(Some(frame)) => {
+                let picture = imageops::thumbnail(&*frame.picture, width, height);
+                let mut canvas = Canvas::new(screen.size());
+                for (y, row) in picture.as_raw().chunks(width as usize * 3).enumerate() {
+                    canvas.put_row(0, y as u32, row);
+                }
+                let shown = screen.present(&canvas);
+                println!("{at:.1?} frame {} scene {} {shown:?}", frame.number, frame.scene);
+            }
+            Ok(None) => bail!("a camera never ends"),
+            Err(error) => println!("{at:.1?} {error} {:?}", screen.present(&Canvas::new(screen.size()))),
+        }
+    }
+    Ok(())
+}

@@ -255,6 +255,14 @@ mod tests {
         assert!(Layout::new(size, Some(300)).touch > usual.touch);
     }
 
+    #[test]
+    fn type_can_be_read_at_two_metres() {
+        for (size, mm) in [(Size::new(1920, 1080), 477), (Size::new(1080, 1920), 268), (Size::new(3840, 2160), 527)] {
+            let em = Layout::new(size, Some(mm)).em as f32 * mm as f32 / size.width as f32;
+            assert!(em >= EM_MM, "{size}: {em} mm");
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_overlaps_or_leaves_the_screen(

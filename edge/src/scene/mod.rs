@@ -6,6 +6,7 @@ mod brush;
 mod buttons;
 mod inside;
 mod layout;
+mod lens;
 mod pages;
 mod palette;
 mod scale;
@@ -20,8 +21,8 @@ use crate::view::View;
 use brush::Brush;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
-use inside::Lens;
 use layout::Layout;
+use lens::Lens;
 
 /// Draws views for one size of screen.
 pub struct Scene {

@@ -1,8 +1,9 @@
 //! What stands on each page, and in which order.
 
 use super::brush::{Brush, Stack, Type};
-use super::inside::{self, Lens};
+use super::inside::Exhibit;
 use super::layout::{Layout, area, cut_top};
+use super::lens::Lens;
 use super::palette::{GROUND, LINE, LIT};
 use super::{buttons, scale, strip};
 use crate::input::Button;
@@ -98,13 +99,14 @@ impl Drawing<'_> {
                 let room = self.layout.inner(self.layout.whole());
                 self.brush.label(&language.closed, room, Type::faint(em, 2));
             }
-            Page::Inside { ref picture, age, inside } => {
+            Page::Inside { picture, age, inside } => {
                 let whole = self.layout.whole();
                 self.brush.fill(whole, GROUND);
                 let room = self.layout.inner(whole);
                 let rest = self.layout.bar(room, self.view.buttons, self.buttons);
                 self.lens.look(inside, self.view.now);
-                inside::draw(&mut self.brush, self.layout, self.lens, rest, picture, age, inside, language);
+                let exhibit = Exhibit { layout: self.layout, picture, age, inside, language };
+                exhibit.draw(&mut self.brush, self.lens, rest);
                 self.draw_buttons();
             }
         }

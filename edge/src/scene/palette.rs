@@ -49,8 +49,7 @@ mod tests {
 
     #[test]
     fn hotter_is_brighter() {
-        let lights: Vec<f32> =
-            (0..=255).map(|level| heat(level)).map(|[r, g, b]| luminance(Rgb888::new(r, g, b))).collect();
+        let lights: Vec<f32> = (0..=255).map(heat).map(|[r, g, b]| luminance(Rgb888::new(r, g, b))).collect();
         assert!(lights.windows(2).all(|pair| pair[0] <= pair[1]));
     }
 }

@@ -11,6 +11,7 @@ step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 
 step "setting up"
 need_compiler c++
+need_strace
 need_rust fmt clippy
 # Rustc's and torch's own threads would fight over few cores.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}

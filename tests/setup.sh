@@ -47,6 +47,11 @@ need_python() {
     command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 || install python3 python3-pip
 }
 
+# What the privacy test watches the mirror with; without it the test sees less, and says so.
+need_strace() {
+    command -v strace >/dev/null || install strace
+}
+
 # True when a cargo that is new enough answers.
 rust_is_new_enough() {
     local found

@@ -71,10 +71,21 @@ impl DrawTarget for Canvas {
         let area = area.intersection(&self.bounding_box());
         for y in area.rows() {
             if let Some(row) = self.row_mut(area.top_left.x as u32, y as u32, area.size.width) {
-                row.chunks_exact_mut(3).for_each(|pixel| pixel.copy_from_slice(&[colour.r(), colour.g(), colour.b()]));
+                repeat(row, [colour.r(), colour.g(), colour.b()]);
             }
         }
         Ok(())
+    }
+}
+
+/// Fills a row with one colour, by copying ever longer runs of it.
+fn repeat(row: &mut [u8], colour: [u8; 3]) {
+    let mut done = colour.len().min(row.len());
+    row[..done].copy_from_slice(&colour[..done]);
+    while done < row.len() {
+        let run = done.min(row.len() - done);
+        row.copy_within(..run, done);
+        done += run;
     }
 }
 

@@ -18,7 +18,11 @@ pub struct Monotonic(Instant);
 impl Monotonic {
     #[expect(clippy::new_without_default, reason = "a clock that starts is not a value by default")]
     pub fn new() -> Self {
-        Self(Instant::now())
+        Self::since(Instant::now())
+    }
+
+    pub const fn since(start: Instant) -> Self {
+        Self(start)
     }
 }
 

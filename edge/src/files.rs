@@ -3,16 +3,18 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes `bytes` to a temporary file beside `path`, syncs it and renames it into place.
+/// Writes `bytes` to a temporary file beside `path`, syncs it and renames it into place. The temporary file is called like
+/// `path`, with a dot before and some letters after, so that what a power cut leaves can be told apart.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
+    let prefix = format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy());
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // the umask still applies
-    let mut file = builder.prefix(".").suffix(".tmp").tempfile_in(&folder)?;
+    let mut file = builder.prefix(&prefix).suffix(".tmp").tempfile_in(&folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -32,6 +34,25 @@ mod tests {
         write_atomic(&path, b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_half_written_is_called_like_the_whole_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let seen = std::thread::scope(|scope| {
+            let writing = scope.spawn(|| (0..200).for_each(|_| write_atomic(&path, &[7; 100_000]).unwrap()));
+            let mut seen = Vec::new();
+            while !writing.is_finished() {
+                let entries = std::fs::read_dir(folder.path()).unwrap().flatten();
+                seen.extend(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+            }
+            seen
+        });
+        assert!(
+            seen.iter().all(|name| name == "a.txt" || name.starts_with(".a.txt.") && name.ends_with(".tmp")),
+            "{seen:?}"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The middle of the walk, for one face: a picture and its landmarks come in, an aligned crop is cut and aged, and the edit
 //! is composed into a picture. The trainer measures through this very path.
 
-use crate::ager::{Ager, AgerError, Edit};
+use crate::ager::{Ager, AgerError, Edit, Feature};
 use crate::compose::{ComposeError, Composer};
 use image::RgbImage;
 use shared::crop::{CropError, Picture, cut};
@@ -50,6 +50,16 @@ impl Mirror {
     /// Ages the face that was looked at last.
     pub fn age(&mut self, condition: &Condition) -> Result<Edit, MirrorError> {
         Ok(self.ager.age(&self.crop, condition)?)
+    }
+
+    /// As [`Self::age`], with the middle layers' outputs, if its generator gives them.
+    pub fn look_inside(&mut self, condition: &Condition) -> Result<(Edit, Vec<Feature>), MirrorError> {
+        Ok(self.ager.look_inside(&self.crop, condition)?)
+    }
+
+    /// The crop that was looked at last, `[3, S, S]` in −1..1.
+    pub fn crop(&self) -> &[f32] {
+        &self.crop
     }
 
     /// Lays an edit onto a picture; the alignment is that of the face in that picture's pixels.

@@ -27,6 +27,11 @@ pub fn png(picture: &RgbImage) -> Result<Vec<u8>, png::EncodingError> {
     Ok(bytes)
 }
 
+/// The data of a JPEG's APP1 segment that carries the IPTC source type (Adobe, XMP Specification Part 3, section 1.1.3).
+pub fn jpeg_xmp() -> Vec<u8> {
+    [b"http://ns.adobe.com/xap/1.0/\0", XMP.as_bytes()].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

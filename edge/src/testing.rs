@@ -2,6 +2,8 @@
 
 use crate::ager::Edit;
 use crate::bundle::{Bundle, sha256};
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::RgbColor;
 use shared::alignment::TEMPLATE;
 use shared::decade::{self, Decade};
 use shared::manifest::{self, DataSummary, FileEntry, Kind, Manifest, Quantization};
@@ -118,6 +120,12 @@ pub fn assert_golden(name: &str, picture: &image::RgbImage) {
     assert_eq!(golden.dimensions(), picture.dimensions());
     let furthest = golden.iter().zip(picture.iter()).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(furthest <= Some(2), "{} is not what is drawn: {furthest:?} levels apart", path.display());
+}
+
+/// Relative luminance of a colour in 0..1, as WCAG 2 defines it.
+pub fn luminance(colour: Rgb888) -> f32 {
+    let linear = |byte: u8| ((f32::from(byte) / 255.0 + 0.055) / 1.055).powf(2.4);
+    0.2126 * linear(colour.r()) + 0.7152 * linear(colour.g()) + 0.0722 * linear(colour.b())
 }
 
 /// Writes a bundle's folder.

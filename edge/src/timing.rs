@@ -30,8 +30,17 @@ impl Spread {
 
 /// The most memory that this process has held so far, in MiB; `None` where the system does not say.
 pub fn peak_memory() -> Option<f64> {
+    memory("VmHWM:")
+}
+
+/// The memory that this process holds now, in MiB; `None` where the system does not say.
+pub fn resident_memory() -> Option<f64> {
+    memory("VmRSS:")
+}
+
+fn memory(field: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes / 1024.0)
 }
@@ -49,5 +58,6 @@ mod tests {
     #[test]
     fn a_process_has_held_some_memory() {
         assert!(peak_memory().is_none_or(|mebibytes| mebibytes > 0.5));
+        assert!(resident_memory().zip(peak_memory()).is_none_or(|(now, peak)| now > 0.5 && now <= peak + 1.0));
     }
 }

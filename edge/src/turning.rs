@@ -29,9 +29,12 @@ impl Walk {
             return Self { start, across, down };
         }
         // Mirroring sends column x to width − 1 − x: steps along a row change their sign.
-        let flip = |step: isize| if step.abs() == 1 { -step } else { step };
         let column = start.rem_euclid(width);
-        Self { start: start - column + (width - 1 - column), across: flip(across), down: flip(down) }
+        let start = start - column + (width - 1 - column);
+        match rotation {
+            Rotation::None | Rotation::Half => Self { start, across: -across, down },
+            Rotation::Quarter | Rotation::ThreeQuarters => Self { start, across, down: -down },
+        }
     }
 
     const fn at(&self, x: usize, y: usize) -> usize {
@@ -56,7 +59,7 @@ pub fn turn<const N: usize>(
         return;
     }
     let walk = Walk::new(picture.dimensions(), mirror, rotation);
-    if walk.across.abs() == 1 {
+    if matches!(rotation, Rotation::None | Rotation::Half) {
         for (y, row) in target.chunks_mut(pitch).take(height).enumerate() {
             let row = row.as_chunks_mut::<N>().0.iter_mut().take(width);
             let first = walk.at(0, y).min(walk.at(width - 1, y));

@@ -63,6 +63,11 @@ pub fn edge() -> Program {
     Program::new("edge")
 }
 
+/// Another program of this machine.
+pub fn other(name: &str) -> Program {
+    Program::of(Command::new(name))
+}
+
 /// The trainer; see [`without_trainer`].
 pub fn trainer() -> Program {
     Program::new("trainer")
@@ -79,7 +84,10 @@ pub fn without_trainer() -> bool {
 
 impl Program {
     fn new(name: &str) -> Self {
-        let mut command = Command::new(binaries().join(name));
+        Self::of(Command::new(binaries().join(name)))
+    }
+
+    fn of(mut command: Command) -> Self {
         command
             .current_dir(crate::root())
             .stdin(Stdio::null())
@@ -102,6 +110,29 @@ impl Program {
     pub fn within(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self
+    }
+
+    /// With a variable in its environment.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Runs it by way of another command, such as `strace`: first that one's words, then the program's.
+    pub fn under<'a>(self, words: impl IntoIterator<Item = &'a OsStr>) -> Self {
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().expect("a command"));
+        command.args(words).arg(self.command.get_program()).args(self.command.get_args()).stdin(Stdio::null());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        Self { command }
     }
 
     /// Runs it to its end.
@@ -152,14 +183,20 @@ impl Running {
     }
 
     #[track_caller]
-    pub fn wait(mut self) -> Outcome {
+    pub fn wait(self) -> Outcome {
+        self.wait_and(|_| std::thread::sleep(Duration::from_millis(10)))
+    }
+
+    /// Waits for its end and meanwhile does something with its process id, again and again.
+    #[track_caller]
+    pub fn wait_and(mut self, mut meanwhile: impl FnMut(u32)) -> Outcome {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.ended() {
                 return self.outcome(status);
             }
             assert!(begin.elapsed() < PATIENCE, "{} hangs", self.command);
-            std::thread::sleep(Duration::from_millis(10));
+            meanwhile(self.child.id());
         }
     }
 

@@ -79,9 +79,29 @@ fn the_time_must_be_a_number_that_can_be() {
 #[test]
 fn the_doctor_speaks_of_each_part() {
     let said = edge().arg("doctor").run().succeeded().said().to_lowercase();
-    for part in ["camera", "display", "bundle", "face"] {
+    let parts =
+        ["settings", "camera", "display", "input", "rights", "bundle", "face", "heat", "memory", "clock", "service"];
+    for part in parts {
         assert!(said.contains(part), "{part} is missing in: {said}");
     }
+}
+
+#[test]
+fn the_doctor_finds_the_mistake_in_the_settings() {
+    let work = folder();
+    let settings = work.path().join("kiosk.toml");
+    fs::write(&settings, "# ours\n[screen]\nrotatoin = 90\n").unwrap();
+    let doctor = || edge().within(work.path()).arg("doctor");
+    for doctor in [doctor(), doctor().arg("--config").arg(&settings)] {
+        let outcome = doctor.run();
+        assert_eq!(outcome.code, Some(1), "{}", outcome.said());
+        for words in ["kiosk.toml, line 3", "screen.rotatoin", "do you mean `rotation`?"] {
+            assert!(outcome.said().contains(words), "{words} is missing in: {}", outcome.said());
+        }
+    }
+    let outcome = doctor().args(["--config", "no-such.toml"]).run();
+    assert!(outcome.code == Some(1) && outcome.said().contains("no-such.toml"), "{}", outcome.said());
+    assert_eq!(fs::read_dir(work.path()).unwrap().count(), 1, "the doctor leaves nothing behind");
 }
 
 #[test]

@@ -9,7 +9,9 @@ use crate::face::{Face, FaceError, FaceFinder};
 use crate::mirror::{Mirror, MirrorError};
 use crate::photo::{self, PhotoError};
 use crate::scene::Scene;
+use crate::texts::{self, TextsError};
 use crate::timing::{Spread, peak_memory, timed};
+use crate::view::{Page, Picture, View};
 use embedded_graphics::prelude::OriginDimensions;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
@@ -18,6 +20,7 @@ use shared::{Condition, Decade};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -49,6 +52,8 @@ pub enum BenchError {
     Photo(#[from] PhotoError),
     #[error(transparent)]
     Mirror(#[from] MirrorError),
+    #[error(transparent)]
+    Texts(#[from] TextsError),
     #[error("this program was built without demo visitors; name a picture with --photo")]
     NoVisitor,
     #[error("no face found in the picture; name another one with --photo")]
@@ -158,7 +163,8 @@ fn frame(photo: Option<&std::path::Path>) -> Result<Vec<u8>, BenchError> {
 fn measure(mut mirror: Mirror, jpeg: &[u8], rounds: usize) -> Result<Vec<[f64; STAGES.len()]>, BenchError> {
     let mut finder = FaceFinder::embedded()?;
     let mut screen = Canvas::new(embedded_graphics::prelude::Size::new(SCREEN.0, SCREEN.1));
-    let mut scene = Scene::new(screen.size());
+    let mut scene = Scene::new(screen.size(), None);
+    let languages = texts::embedded()?;
     let mut round = |i: usize| -> Result<[f64; STAGES.len()], BenchError> {
         let (picture, decode) = timed(|| photo::read_bytes(jpeg, "frame"));
         let mut picture = picture?;
@@ -173,7 +179,10 @@ fn measure(mut mirror: Mirror, jpeg: &[u8], rounds: usize) -> Result<Vec<[f64; S
         let (alignment, edit) = (alignment?, edit?);
         let (composed, compose) = timed(|| mirror.compose(&mut picture, &alignment, &edit));
         composed?;
-        let ((), draw) = timed(|| scene.draw(&mut screen, &picture, Some(decade.middle())));
+        let (picture, years) = (Picture::whole(&picture), decade.middle());
+        let page = Page::Ageing { picture, age: years, held: false, limit: (15.0, 65.0), countdown: None };
+        let view = View { now: Duration::ZERO, page, language: 0, buttons: &[], notice: None };
+        let ((), draw) = timed(|| scene.draw(&mut screen, &view, &languages));
         Ok([decode, find, follow, crop, age, compose, draw, decode + follow + crop + age + compose + draw])
     };
     // The first round fills caches and buffers.

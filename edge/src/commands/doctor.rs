@@ -1,35 +1,53 @@
 //! `edge doctor`: what was found, what is missing and what to do, in plain words.
 
+mod devices;
+mod machine;
+
 use super::load;
 use crate::demo;
 use crate::face::FaceFinder;
+use crate::settings::{self, Loaded, Settings, SettingsError};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folder of a generator bundle, in place of the one inside this program
+    /// Settings file, in place of the one that the mirror finds by itself
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of a generator bundle, in place of the one that the settings name
     #[arg(long, value_name = "BUNDLE")]
-    model: Option<std::path::PathBuf>,
+    model: Option<PathBuf>,
 }
 
 /// One line of the diagnosis.
 #[derive(Debug, PartialEq)]
 enum Finding {
     Good(String),
-    /// The mirror runs without it.
-    Missing(String),
-    /// The mirror cannot do its work.
+    /// The mirror runs, but without something.
+    Note(String),
+    /// The mirror cannot do its work, or not as it was told.
     Bad(String),
 }
 
 /// Prints the diagnosis; gives whether the mirror can do its work.
 pub fn run(args: &Args) -> bool {
+    let loaded =
+        settings::find(args.config.as_deref()).map(|file| settings::check(file.as_deref(), &settings::LANGUAGES));
+    let (settings, found) = settings_file(loaded);
+    let bundle = args.model.as_deref().or(settings.model.bundle.as_deref());
     let findings = [
-        ("Camera", cameras()),
-        ("Display", displays(Path::new("/dev/dri"))),
-        ("Generator", generator(args.model.as_deref())),
+        ("Settings", found),
+        ("Camera", devices::cameras()),
+        ("Display", devices::displays(Path::new("/dev/dri"))),
+        ("Input", devices::inputs(Path::new("/sys/class/input"))),
+        ("Rights", devices::rights(Path::new("/dev"), &settings.input)),
+        ("Generator", generator(bundle)),
         ("Faces", faces()),
+        ("Heat", machine::heat(settings.service.hottest)),
+        ("Memory", machine::memory(Path::new("/proc/meminfo"))),
+        ("Clock", machine::clock(&settings.hours)),
+        ("Service", machine::service(&settings.service.health)),
     ];
     print!("{}", text(&findings));
     !findings.iter().any(|(_, finding)| matches!(finding, Finding::Bad(_)))
@@ -39,42 +57,33 @@ fn text(findings: &[(&str, Finding)]) -> String {
     let mut text = String::new();
     for (subject, finding) in findings {
         let (mark, words) = match finding {
-            Finding::Good(words) => ("ok     ", words),
-            Finding::Missing(words) => ("missing", words),
-            Finding::Bad(words) => ("broken ", words),
+            Finding::Good(words) => ("ok    ", words),
+            Finding::Note(words) => ("note  ", words),
+            Finding::Bad(words) => ("broken", words),
         };
         let _ = writeln!(text, "{mark}  {subject:<10} {words}");
     }
     text
 }
 
-fn cameras() -> Finding {
-    let nodes = v4l::context::enum_devices();
-    // Asking for the name of a node without a number panics.
-    let numbered = nodes.iter().filter(|node| node.path().to_string_lossy().ends_with(|c: char| c.is_ascii_digit()));
-    let mut names: Vec<String> = numbered
-        .map(|node| format!("{} ({})", node.name().unwrap_or("no name".into()), node.path().display()))
-        .collect();
-    names.sort();
-    if names.is_empty() {
-        return Finding::Missing(
-            "No camera found; plug in a USB camera. Until then the demo visitors are shown.".into(),
-        );
+/// The settings to go on with, and what is to be said of their file.
+fn settings_file(loaded: Result<Loaded, SettingsError>) -> (Settings, Finding) {
+    match loaded {
+        Err(error) => (Settings::default(), Finding::Bad(error.to_string())),
+        Ok(Loaded { settings, warning: Some(error), .. }) => {
+            let words = format!("{error}. Until then the mirror runs on the last good settings, or without this one.");
+            (settings, Finding::Bad(words))
+        }
+        Ok(Loaded { settings, file: Some(file), .. }) => {
+            let words = format!("{} is read without an error.", file.display());
+            (settings, Finding::Good(words))
+        }
+        Ok(Loaded { settings, file: None, .. }) => {
+            let words =
+                "No kiosk.toml found: everything is automatic. To change that, put one on the card's first partition.";
+            (settings, Finding::Good(words.into()))
+        }
     }
-    Finding::Good(format!("{}. This version does not use cameras yet: it shows the demo visitors.", names.join(", ")))
-}
-
-fn displays(folder: &Path) -> Finding {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut cards: Vec<String> = names.filter(|name| name.starts_with("card")).collect();
-    cards.sort();
-    if cards.is_empty() {
-        let advice = "No display found; connect one and enable KMS. Until then pictures are written to a folder.";
-        return Finding::Missing(advice.into());
-    }
-    let names = cards.join(", ");
-    Finding::Good(format!("{names}. This version does not use displays yet: it writes pictures to a folder."))
 }
 
 fn generator(folder: Option<&Path>) -> Finding {
@@ -97,7 +106,7 @@ fn faces() -> Finding {
         Err(error) => return Finding::Bad(format!("The face finder does not start: {error}")),
     };
     let Some(visitor) = demo::VISITORS.first() else {
-        return Finding::Missing("The face finder starts; there is no demo visitor to try it on.".into());
+        return Finding::Note("The face finder starts; there is no demo visitor to try it on.".into());
     };
     let found = visitor.read().map_err(|error| error.to_string());
     match found.and_then(|picture| finder.find(&picture).map_err(|error| error.to_string())) {
@@ -116,26 +125,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn displays_are_counted_by_their_cards() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(displays(folder.path()), Finding::Missing(_)));
-        for name in ["card1", "card0", "renderD128"] {
-            std::fs::write(folder.path().join(name), b"").unwrap();
-        }
-        assert!(matches!(displays(folder.path()), Finding::Good(words) if words.starts_with("card0, card1.")));
-    }
-
-    #[test]
     fn a_refused_bundle_is_what_breaks_the_mirror() {
         assert!(matches!(generator(None), Finding::Good(_)));
         assert!(matches!(generator(Some(Path::new("no/such/folder"))), Finding::Bad(_)));
-        let report = text(&[("Camera", Finding::Missing("none".into())), ("Generator", Finding::Bad("gone".into()))]);
-        assert_eq!(report, "missing  Camera     none\nbroken   Generator  gone\n");
+        let report = text(&[("Camera", Finding::Note("none".into())), ("Generator", Finding::Bad("gone".into()))]);
+        assert_eq!(report, "note    Camera     none\nbroken  Generator  gone\n");
     }
 
     #[test]
-    fn cameras_and_faces_can_be_looked_for_on_any_machine() {
-        assert!(!matches!(cameras(), Finding::Bad(_)));
+    fn faces_can_be_looked_for_on_any_machine() {
         assert!(!matches!(faces(), Finding::Bad(_)));
+    }
+
+    #[test]
+    fn a_mistake_in_the_settings_is_told_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kiosk.toml");
+        let finding = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let (settings, bytes) = (Settings::default(), std::fs::read(&file).unwrap());
+            let warning = Settings::read(&file, &bytes, &settings::LANGUAGES).err();
+            settings_file(Ok(Loaded { settings, file: Some(file.clone()), warning })).1
+        };
+        assert!(matches!(finding("[screen]\nrotation = 90\n"), Finding::Good(words) if words.contains("kiosk.toml")));
+        let wrong = finding("[screen]\nrotation = 91\n");
+        assert!(matches!(wrong, Finding::Bad(words) if words.contains("line 2") && words.contains("90, 180 or 270")));
+        let missing = settings::find(Some(Path::new("no/such.toml")));
+        assert!(matches!(settings_file(missing.map(|_| unreachable!())).1, Finding::Bad(_)));
     }
 }

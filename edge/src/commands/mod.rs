@@ -1,6 +1,7 @@
 //! One file a command: its arguments, what it does, and the errors it can end with.
 
 pub mod age;
+mod assemble;
 pub mod bench;
 pub mod doctor;
 pub mod run;

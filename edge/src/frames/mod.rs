@@ -3,9 +3,11 @@
 //! [`Camera`] is a V4L2 camera; [`Stills`] is the demo loop and the photographs of a folder.
 
 pub mod camera;
+mod paced;
 mod stills;
 
 pub use camera::{Camera, CameraSettings};
+pub use paced::Paced;
 pub use stills::Stills;
 
 use crate::photo::PhotoError;

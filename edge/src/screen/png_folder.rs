@@ -7,6 +7,7 @@ use crate::synthetic;
 use embedded_graphics::prelude::Size;
 use image::RgbImage;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// A screen whose pictures become PNG files, and an overview of them.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct PngFolder {
     folder: PathBuf,
     shown: usize,
     thumbnails: Vec<RgbImage>,
+    period: Duration,
+    next: Option<Instant>,
 }
 
 /// Name of the overview.
@@ -34,7 +37,14 @@ impl PngFolder {
             return Err(ScreenError::NotEmpty(folder.to_owned()));
         }
         let size = Size::new(width, height);
-        Ok(Self { size, folder: folder.to_owned(), shown: 0, thumbnails: Vec::new() })
+        Ok(Self {
+            size,
+            folder: folder.to_owned(),
+            shown: 0,
+            thumbnails: Vec::new(),
+            period: Duration::ZERO,
+            next: None,
+        })
     }
 
     /// A new folder `name`, or `name-2`, `name-3`, … beside what is there already.
@@ -47,6 +57,11 @@ impl PngFolder {
             }
         }
         Err(ScreenError::NotEmpty(folder))
+    }
+
+    /// Writes one picture every `period`, of however many are presented.
+    pub const fn every(&mut self, period: Duration) {
+        self.period = period;
     }
 
     pub fn folder(&self) -> &Path {
@@ -85,6 +100,11 @@ impl Screen for PngFolder {
     }
 
     fn present(&mut self, canvas: &Canvas) -> Result<(), ScreenError> {
+        let now = Instant::now();
+        if self.next.is_some_and(|next| now < next) {
+            return Ok(());
+        }
+        self.next = Some(now + self.period);
         let picture = canvas.picture();
         self.write(&self.folder.join(format!("frame-{:04}.png", self.shown)), picture)?;
         if self.thumbnails.len() < MAX_THUMBNAILS {

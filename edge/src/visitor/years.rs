@@ -46,6 +46,12 @@ impl Years {
         pair.into_iter().find(missing).or_else(|| Decade::ALL.into_iter().find(missing)).unwrap_or_else(oldest)
     }
 
+    /// Whether all is there to show an age.
+    pub fn can_show(&self, age: f32) -> bool {
+        let (lower, upper, _) = about(age);
+        [lower, upper].into_iter().all(|decade| self.of(decade).is_some())
+    }
+
     /// Fills `edit` with `strength` (0..1) of what makes the visitor `age` years old. Leaves it and says `false` while an edit
     /// that this needs is missing.
     pub fn at(&self, age: f32, strength: f32, edit: &mut Edit) -> bool {

@@ -1,0 +1,173 @@
+//! Settings become the parts of a kiosk.
+
+use crate::frames::camera::{self, CameraSettings};
+use crate::kiosk::{Cut, Options, TakeHome};
+use crate::screen::KmsSettings;
+use crate::service::HealthFile;
+use crate::settings::{self, Children, Device, Exposure, Flicker, Format, Framing, Settings};
+use crate::takehome::PrintFolder;
+use crate::texts::{self, Language, TextsError};
+use crate::visit::Rules;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The wall's clock is looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
+/// A museum's own languages lie in a folder of this name beside the settings file.
+const LANGUAGES: &str = "languages";
+
+/// The settings of a real camera.
+pub fn camera(settings: &settings::Camera) -> CameraSettings {
+    CameraSettings {
+        device: match &settings.device {
+            Device::Path(path) => camera::Device::Path(path.clone()),
+            Device::Auto | Device::Stills(_) => camera::Device::Auto,
+        },
+        size: settings.size,
+        format: settings.format.map(|format| match format {
+            Format::Yuyv => camera::Format::Yuyv,
+            Format::Mjpg => camera::Format::Mjpg,
+            Format::Nv12 => camera::Format::Nv12,
+        }),
+        rate: settings.rate,
+        mirror: settings.mirror,
+        rotation: settings.rotation,
+        flicker: match settings.flicker {
+            Flicker::Auto => camera::Flicker::Auto,
+            Flicker::Off => camera::Flicker::Off,
+            Flicker::Hz50 => camera::Flicker::Hz50,
+            Flicker::Hz60 => camera::Flicker::Hz60,
+        },
+        exposure: match settings.exposure {
+            Exposure::Auto => None,
+            Exposure::Fixed(time) => Some(camera::Exposure::Micros(time.as_micros() as u32)),
+        },
+    }
+}
+
+/// The settings of a display.
+pub fn display(settings: &settings::Screen, card: Option<&Path>) -> KmsSettings {
+    KmsSettings {
+        card: card.map(Path::to_owned),
+        connector: settings.connector.clone(),
+        mode: settings.mode.map(|mode| (mode.width, mode.height, mode.hertz)),
+        rotation: settings.rotation,
+    }
+}
+
+/// The rules of the visit.
+pub fn rules(settings: &Settings) -> Rules {
+    let visit = &settings.visit;
+    Rules {
+        sweep: visit.sweep,
+        longest: visit.longest,
+        patience: visit.patience,
+        children: (visit.children == Children::Gentle).then_some(visit.oldest_for_children),
+        strip: visit.strip,
+        inside: visit.look_inside,
+        take_home: settings.take_home != settings::TakeHome::Off,
+        languages: visit.languages.len(),
+    }
+}
+
+/// All that there are, with those in the folder beside the settings file. A folder that cannot be used is said, and left out.
+pub fn languages(settings_file: Option<&Path>) -> Result<Vec<Language>, TextsError> {
+    let folder = settings_file.and_then(Path::parent).map(|folder| folder.join(LANGUAGES));
+    match folder.filter(|folder| folder.is_dir()).map(|folder| texts::with_folder(&folder)) {
+        Some(Err(error)) => {
+            tracing::warn!("{error}; only the mirror's own languages are spoken");
+            texts::embedded()
+        }
+        Some(languages) => languages,
+        None => texts::embedded(),
+    }
+}
+
+/// What else the museum decides. `languages` are all that there are.
+pub fn options(settings: &Settings, languages: &[Language]) -> Result<Options, TextsError> {
+    let mut chosen = texts::chosen(languages, &settings.visit.languages)?;
+    // An invitation may be there for a language that is not chosen.
+    let mut invitations = settings.visit.invitation.clone();
+    invitations.retain(|code, _| settings.visit.languages.contains(code));
+    texts::invite(&mut chosen, &invitations)?;
+    let hours = settings.hours.clone();
+    let mut looked: Option<(Instant, bool)> = None;
+    let open = move || match looked {
+        Some((at, open)) if at.elapsed() < LOOK => open,
+        _ => {
+            let open = hours.now().open;
+            looked = Some((Instant::now(), open));
+            open
+        }
+    };
+    Ok(Options {
+        cut: match settings.visit.framing {
+            Framing::Portrait => Cut::Portrait,
+            Framing::Mirror => Cut::Mirror,
+        },
+        buttons: settings.visit.buttons,
+        open: Box::new(open),
+        languages: chosen,
+        take_home: take_home(&settings.take_home),
+    })
+}
+
+/// A printer's folder that cannot be used costs the take-home, not the mirror.
+fn take_home(settings: &settings::TakeHome) -> TakeHome {
+    match settings {
+        settings::TakeHome::Off => TakeHome::Off,
+        settings::TakeHome::Code => TakeHome::Code,
+        settings::TakeHome::File(folder) => match PrintFolder::open(folder) {
+            Ok(folder) => TakeHome::File(folder),
+            Err(error) => {
+                tracing::warn!("{error}");
+                TakeHome::Off
+            }
+        },
+    }
+}
+
+/// Where the mirror tells how it is.
+pub fn health_file(settings: &settings::Health) -> Option<HealthFile> {
+    match settings {
+        settings::Health::Off => None,
+        settings::Health::File(path) => Some(HealthFile::new(path.clone())),
+        settings::Health::Auto => {
+            let folder = std::env::var_os("RUNTIME_DIRECTORY").filter(|folder| !folder.is_empty())?;
+            Some(HealthFile::new(PathBuf::from(folder).join("health.prom")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_settings_are_the_defaults_of_every_part() {
+        let settings = Settings::default();
+        assert_eq!(rules(&settings), Rules { languages: 6, ..Rules::default() });
+        assert_eq!(camera(&settings.camera), CameraSettings::default());
+        assert_eq!(display(&settings.screen, None), KmsSettings::default());
+        let mut options = options(&settings, &languages(None).unwrap()).unwrap();
+        assert!((options.open)() && options.languages.len() == 6);
+    }
+
+    #[test]
+    fn a_museums_own_words_and_languages_are_spoken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kiosk.toml");
+        std::fs::create_dir(folder.path().join(LANGUAGES)).unwrap();
+        let english = texts::embedded().unwrap().remove(0);
+        let own = Language { code: "nl".into(), name: "Nederlands".into(), ..english };
+        std::fs::write(folder.path().join("languages/nl.toml"), toml::to_string(&own).unwrap()).unwrap();
+        let all = languages(Some(&file)).unwrap();
+        let mut settings = Settings::default();
+        settings.visit.languages = vec!["nl".into(), "zh".into()];
+        settings.visit.invitation = [("zh".to_owned(), "来".to_owned()), ("de".to_owned(), "Komm".to_owned())].into();
+        let spoken = options(&settings, &all).unwrap().languages;
+        assert_eq!([&spoken[0].name, &spoken[1].invitation], ["Nederlands", "来"]);
+        std::fs::write(folder.path().join("languages/xx.toml"), "nonsense").unwrap();
+        assert_eq!(languages(Some(&file)).unwrap().len(), 6, "a broken file costs the folder only");
+    }
+}

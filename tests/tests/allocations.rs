@@ -67,15 +67,15 @@ fn a_frame_of_the_main_loop_takes_no_memory() {
     let mut clock = ByHand::default();
     let (mut warm, mut counted, mut worst) = (0, 0, 0);
     let mut turn = 0;
-    // Pictures of one visitor: the first hundred fill buffers and set type, the others take nothing.
+    // The ages rise and fall twice. The first round fills buffers and sets type, the second takes nothing.
     while counted < 200 && turn < 5000 {
         turn += 1;
         let before = taken();
         assert!(kiosk.turn(&mut screen, &mut clock).unwrap());
         let by_this = taken() - before;
-        clock.wait_until(clock.now() + Duration::from_millis(20));
+        clock.wait_until(clock.now() + Duration::from_millis(100));
         match kiosk.phase() {
-            Phase::Ageing { .. } if warm < 100 => warm += 1,
+            Phase::Ageing { .. } if warm < 240 => warm += 1,
             Phase::Ageing { .. } => {
                 counted += 1;
                 worst = worst.max(by_this);

@@ -1,6 +1,7 @@
 //! Settings become the parts of a kiosk.
 
 use crate::frames::camera::{self, CameraSettings};
+use crate::input::{Devices, Gpio, GpioSettings, Input, Keys};
 use crate::kiosk::{Cut, Options, TakeHome};
 use crate::screen::KmsSettings;
 use crate::service::HealthFile;
@@ -125,6 +126,21 @@ fn take_home(settings: &settings::TakeHome) -> TakeHome {
             }
         },
     }
+}
+
+/// What can be pressed. A key that no keyboard has is said, and left out with the others of its list.
+pub fn inputs(settings: &Settings) -> Vec<Box<dyn Input>> {
+    let settings::Input { touch, keys, gpio } = &settings.input;
+    let keys = Keys::with(keys).unwrap_or_else(|error| {
+        tracing::warn!("{error}; the usual keys are used");
+        Keys::default()
+    });
+    let mut inputs: Vec<Box<dyn Input>> = vec![Box::new(Devices::new(keys, touch.then_some(settings.screen.rotation)))];
+    if let Some(settings::Gpio { chip, active_low, lines }) = gpio {
+        let lines = lines.iter().map(|(&line, &button)| (line, button)).collect();
+        inputs.push(Box::new(Gpio::new(GpioSettings { chip: chip.clone(), lines, active_low: *active_low })));
+    }
+    inputs
 }
 
 /// Where the mirror tells how it is.

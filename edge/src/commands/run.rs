@@ -9,7 +9,7 @@ use crate::bundle::Bundle;
 use crate::clock::{ByHand, Clock, Monotonic};
 use crate::face::FaceFinder;
 use crate::frames::{Camera, FrameSource, Paced, Stills, camera};
-use crate::input::Input;
+use crate::input::{Input, Script};
 use crate::kiosk::{Eyes, EyesError, Kiosk, KioskError, Make, Options, Threads, Together, Worker};
 use crate::screen::{Kms, Memory, PngFolder, Screen, ScreenError};
 use crate::service::{Health, Stop, Upkeep, write_journal};
@@ -34,6 +34,9 @@ pub struct Args {
     /// Folder of a generator bundle, in place of the settings' or the one inside this program
     #[arg(long, value_name = "BUNDLE")]
     model: Option<PathBuf>,
+    /// Presses to make, such as `3:older,5:hold`: seconds, and a button or a touch (X@Y, shares of width and height)
+    #[arg(long, value_name = "SECONDS:BUTTON,…")]
+    press: Option<Script>,
     /// Stop after this many seconds of the mirror's time; without it, each still is shown once
     #[arg(long = "for", value_name = "SECONDS")]
     seconds: Option<u32>,
@@ -119,19 +122,24 @@ pub fn run(args: &Args) -> Result<(), RunError> {
         stop,
         health,
     };
+    let script: Vec<Box<dyn Input>> =
+        args.press.clone().map(|script| -> Box<dyn Input> { Box::new(script) }).into_iter().collect();
     match args.screen.clone().unwrap_or_else(|| Shown::On(settings.screen.output.clone())) {
-        Shown::Nowhere => mirror.live(&mut Memory::new(UNSEEN_SIZE.0, UNSEEN_SIZE.1), Vec::new()),
-        Shown::On(Output::Kms(card)) => mirror.on_display(card),
+        Shown::Nowhere => {
+            let (width, height) = settings.screen.mode.map_or(UNSEEN_SIZE, |mode| (mode.width, mode.height));
+            mirror.live(&mut Memory::new(width, height), script)
+        }
+        Shown::On(Output::Kms(card)) => mirror.on_display(card, script),
         Shown::On(Output::Window) => mirror.in_window(),
         Shown::On(Output::Png(folder)) => {
             let (width, height) = mirror.png_size();
-            mirror.to_files(PngFolder::new(&folder, width, height)?)
+            mirror.to_files(PngFolder::new(&folder, width, height)?, script)
         }
-        Shown::On(Output::Auto) if !on_desktop() && has_display(&settings) => mirror.on_display(None),
+        Shown::On(Output::Auto) if !on_desktop() && has_display(&settings) => mirror.on_display(None, script),
         Shown::On(Output::Auto) if cfg!(feature = "window") && on_desktop() => mirror.in_window(),
         Shown::On(Output::Auto) => {
             let (width, height) = mirror.png_size();
-            mirror.to_files(PngFolder::fresh(PNG_FOLDER.as_ref(), width, height)?)
+            mirror.to_files(PngFolder::fresh(PNG_FOLDER.as_ref(), width, height)?, script)
         }
     }
 }
@@ -149,9 +157,11 @@ struct Mirror<'a> {
 }
 
 impl Mirror<'_> {
-    fn on_display(self, card: Option<PathBuf>) -> Result<(), RunError> {
+    fn on_display(self, card: Option<PathBuf>, script: Vec<Box<dyn Input>>) -> Result<(), RunError> {
         let mut screen = Kms::new(assemble::display(&self.settings.screen, card.as_deref()));
-        self.live(&mut screen, Vec::new())
+        let mut inputs = assemble::inputs(self.settings);
+        inputs.extend(script);
+        self.live(&mut screen, inputs)
     }
 
     fn in_window(self) -> Result<(), RunError> {
@@ -168,18 +178,17 @@ impl Mirror<'_> {
     }
 
     /// A picture a second, by a clock that is moved by hand where nobody stands before a camera.
-    fn to_files(mut self, mut screen: PngFolder) -> Result<(), RunError> {
-        // Nothing can be pressed on a file.
-        self.options.buttons = false;
+    fn to_files(self, mut screen: PngFolder, inputs: Vec<Box<dyn Input>>) -> Result<(), RunError> {
+        screen.hang(self.settings.screen.rotation);
         if is_camera(&self.device) {
             screen.every(PNG_PERIOD);
-            self.live(&mut screen, Vec::new())?;
+            self.live(&mut screen, inputs)?;
         } else {
             let source = Box::new(stills(&self.device, self.until.is_some())?);
             let finder = FaceFinder::embedded().map_err(EyesError::from)?;
             let worker = self.bundle.as_deref().map(Worker::of).transpose()?;
             let eyes = Together::new(source, finder, worker);
-            self.show(eyes, Vec::new(), &mut screen, &mut ByHand::default(), PNG_PERIOD)?;
+            self.show(eyes, inputs, &mut screen, &mut ByHand::default(), PNG_PERIOD)?;
         }
         if let Some(sheet) = screen.write_sheet()? {
             println!(
@@ -298,6 +307,7 @@ mod tests {
                 camera: Some(Device::Stills(stills.clone())),
                 screen: Some(Shown::On(Output::Png(screen.clone()))),
                 model,
+                press: None,
                 seconds: Some(9),
             };
             run(&args).unwrap();

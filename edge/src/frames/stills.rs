@@ -65,13 +65,15 @@ impl Stills {
 
 impl FrameSource for Stills {
     fn next(&mut self, now: Duration) -> Result<Option<Frame>, FrameError> {
-        let scene = (now.as_nanos() / self.dwell.as_nanos().max(1)) as u64;
-        if !self.again && scene >= self.count() as u64 {
+        let turn = (now.as_nanos() / self.dwell.as_nanos().max(1)) as u64;
+        if !self.again && turn >= self.count() as u64 {
             return Ok(None);
         }
+        // A picture that is alone stays the same scene: its visitor stays, too.
+        let scene = turn % self.count() as u64;
         let picture = match &self.current {
             Some((shown, picture)) if *shown == scene => picture.clone(),
-            _ => Arc::new(self.read((scene % self.count() as u64) as usize)?),
+            _ => Arc::new(self.read(scene as usize)?),
         };
         self.current = Some((scene, picture.clone()));
         self.given += 1;
@@ -103,7 +105,7 @@ mod tests {
             widths(false, &[0, 4, 5, 9, 10]),
             [Some((0, 20)), Some((0, 20)), Some((1, 30)), Some((1, 30)), None]
         );
-        assert_eq!(widths(true, &[10, 16]), [Some((2, 20)), Some((3, 30))]);
+        assert_eq!(widths(true, &[10, 16]), [Some((0, 20)), Some((1, 30))]);
     }
 
     #[test]

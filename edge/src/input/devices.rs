@@ -17,7 +17,7 @@ const DOWN: i32 = 1;
 /// All devices that can press something.
 pub struct Devices {
     keys: Keys,
-    rotation: Rotation,
+    touch: Option<Rotation>,
     open: Vec<(PathBuf, Option<Pressable>)>,
     search: Instant,
 }
@@ -28,9 +28,9 @@ struct Pressable {
 }
 
 impl Devices {
-    /// `rotation` as the screen's, to which touch screens are glued.
-    pub fn new(keys: Keys, rotation: Rotation) -> Self {
-        Self { keys, rotation, open: Vec::new(), search: Instant::now() }
+    /// `touch`: the rotation of the screen, to which touch screens are glued; `None` leaves touch screens alone.
+    pub fn new(keys: Keys, touch: Option<Rotation>) -> Self {
+        Self { keys, touch, open: Vec::new(), search: Instant::now() }
     }
 
     /// Opens what is new and forgets what is gone. Nodes that press nothing are kept, so that they are not opened again.
@@ -39,7 +39,7 @@ impl Devices {
         self.open.retain(|(path, _)| nodes.contains(path));
         nodes.retain(|path| self.open.iter().all(|(known, _)| known != path));
         for path in nodes {
-            match pressable(&path, &self.keys, self.rotation) {
+            match pressable(&path, &self.keys, self.touch) {
                 Ok(pressable) => {
                     if let Some(Pressable { device, touch }) = &pressable {
                         let kind = if touch.is_some() { "touch screen" } else { "keys" };
@@ -55,7 +55,11 @@ impl Devices {
 }
 
 impl Input for Devices {
-    fn poll(&mut self, presses: &mut Vec<Press>) {
+    fn is_touched(&self) -> bool {
+        self.open.iter().any(|(_, pressable)| pressable.as_ref().is_some_and(|pressable| pressable.touch.is_some()))
+    }
+
+    fn poll(&mut self, _: Duration, presses: &mut Vec<Press>) {
         if Instant::now() >= self.search {
             self.search = Instant::now() + SEARCH;
             self.look();
@@ -95,11 +99,14 @@ fn nodes() -> Vec<PathBuf> {
 }
 
 /// `None` for mice, touchpads, lids and whatever else presses nothing.
-fn pressable(path: &Path, keys: &Keys, rotation: Rotation) -> io::Result<Option<Pressable>> {
+fn pressable(path: &Path, keys: &Keys, rotation: Option<Rotation>) -> io::Result<Option<Pressable>> {
     let device = Device::open(path)?;
     let has = |key| device.supported_keys().is_some_and(|keys| keys.contains(key));
     let touch = has(KeyCode::BTN_TOUCH) && !device.properties().contains(PropType::POINTER);
-    let touch = if touch { panel(&device, rotation)? } else { None };
+    let touch = match rotation.filter(|_| touch) {
+        Some(rotation) => panel(&device, rotation)?,
+        None => None,
+    };
     if touch.is_none() && !keys.codes().any(has) {
         return Ok(None);
     }
@@ -127,10 +134,10 @@ mod tests {
 
     #[test]
     fn a_machine_without_devices_presses_nothing() {
-        let mut devices = Devices::new(Keys::default(), Rotation::None);
+        let mut devices = Devices::new(Keys::default(), Some(Rotation::None));
         let mut presses = Vec::new();
-        devices.poll(&mut presses);
-        devices.poll(&mut presses);
-        assert!(pressable(Path::new("/dev/null"), &Keys::default(), Rotation::None).is_err());
+        devices.poll(Duration::ZERO, &mut presses);
+        devices.poll(Duration::ZERO, &mut presses);
+        assert!(pressable(Path::new("/dev/null"), &Keys::default(), None).is_err());
     }
 }

@@ -62,7 +62,7 @@ impl Gpio {
 }
 
 impl Input for Gpio {
-    fn poll(&mut self, presses: &mut Vec<Press>) {
+    fn poll(&mut self, _: Duration, presses: &mut Vec<Press>) {
         if self.settings.lines.is_empty() {
             return;
         }
@@ -108,8 +108,8 @@ mod tests {
         let chip = "/dev/a-chip-that-is-not-there".into();
         let mut gpio = Gpio::new(GpioSettings { chip, lines: vec![(17, Button::Older)], active_low: true });
         let mut presses = Vec::new();
-        gpio.poll(&mut presses);
-        gpio.poll(&mut presses);
+        gpio.poll(Duration::ZERO, &mut presses);
+        gpio.poll(Duration::ZERO, &mut presses);
         assert_eq!(presses, []);
     }
 }

@@ -4,14 +4,17 @@
 mod devices;
 mod gpio;
 mod keys;
+mod script;
 mod touch;
 
 pub use devices::Devices;
 pub use gpio::{Gpio, GpioSettings};
 pub use keys::{Keys, UnknownKey};
+pub use script::{BadPress, Script};
 pub use touch::Touch;
 
 use embedded_graphics::prelude::Point;
+use std::time::Duration;
 
 /// Something that was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +50,14 @@ pub enum Button {
 
 /// Something that can be pressed.
 pub trait Input {
-    /// Appends what was pressed since the last call; never waits. A device that is gone gives nothing, and is looked for
+    /// Appends what was pressed since the last call, up to `now`; never waits. A device that is gone gives nothing, and is looked for
     /// again.
-    fn poll(&mut self, presses: &mut Vec<Press>);
+    fn poll(&mut self, now: Duration, presses: &mut Vec<Press>);
+
+    /// Whether it is the screen itself that can be pressed, so that buttons belong on it.
+    fn is_touched(&self) -> bool {
+        false
+    }
 }
 
 impl Press {

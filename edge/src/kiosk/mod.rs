@@ -54,7 +54,7 @@ pub enum KioskError {
 /// What the museum decides about the kiosk beside the [`Rules`] of the visit.
 pub struct Options {
     pub cut: Cut,
-    /// Whether buttons are drawn.
+    /// Whether buttons are drawn on a screen that can be touched.
     pub buttons: bool,
     /// Whether it is open at this moment, by the wall's clock.
     pub open: Box<dyn FnMut() -> bool>,
@@ -196,7 +196,7 @@ impl<E: Eyes> Kiosk<E> {
                 self.moment = Some(moment);
             }
         }
-        self.press();
+        self.press(now);
         let stage = self.step(now);
         if screen.size() != self.canvas.size() {
             self.scene = Scene::new(screen.size(), screen.width_mm());
@@ -212,11 +212,11 @@ impl<E: Eyes> Kiosk<E> {
         Ok(true)
     }
 
-    fn press(&mut self) {
+    fn press(&mut self, now: Duration) {
         self.presses.clear();
         self.buttons.clear();
         for input in &mut self.inputs {
-            input.poll(&mut self.presses);
+            input.poll(now, &mut self.presses);
         }
         let size = self.canvas.picture().dimensions();
         for press in &self.presses {
@@ -321,7 +321,8 @@ impl<E: Eyes> Kiosk<E> {
             Phase::Rest => Page::Rest,
             Phase::Closed => Page::Closed,
         };
-        let buttons = if self.options.buttons { self.visit.buttons(stage.phase) } else { &[] };
+        let touched = self.options.buttons && self.inputs.iter().any(|input| input.is_touched());
+        let buttons = if touched { self.visit.buttons(stage.phase) } else { &[] };
         let view = View { now, page, language: stage.language, buttons, notice: self.notice };
         self.scene.draw(&mut self.canvas, &view, &self.options.languages);
     }

@@ -55,7 +55,11 @@ impl FrameSource for Scripted {
 struct Presses(Vec<(u64, Press)>, Arc<Mutex<u64>>);
 
 impl Input for Presses {
-    fn poll(&mut self, presses: &mut Vec<Press>) {
+    fn is_touched(&self) -> bool {
+        true
+    }
+
+    fn poll(&mut self, _: Duration, presses: &mut Vec<Press>) {
         let mut turn = self.1.lock().unwrap();
         *turn += 1;
         presses.extend(self.0.iter().filter(|(at, _)| at == &*turn).map(|(_, press)| *press));

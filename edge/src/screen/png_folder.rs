@@ -1,9 +1,10 @@
 //! A screen whose pictures become PNG files, and an overview of them.
 
-use super::{Screen, ScreenError};
+use super::{Rotation, Screen, ScreenError};
 use crate::canvas::Canvas;
 use crate::files::write_atomic;
 use crate::synthetic;
+use crate::turning::turn;
 use embedded_graphics::prelude::Size;
 use image::RgbImage;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct PngFolder {
     size: Size,
+    rotation: Rotation,
+    turned: RgbImage,
     folder: PathBuf,
     shown: usize,
     thumbnails: Vec<RgbImage>,
@@ -39,6 +42,8 @@ impl PngFolder {
         let size = Size::new(width, height);
         Ok(Self {
             size,
+            rotation: Rotation::None,
+            turned: RgbImage::new(width, height),
             folder: folder.to_owned(),
             shown: 0,
             thumbnails: Vec::new(),
@@ -57,6 +62,13 @@ impl PngFolder {
             }
         }
         Err(ScreenError::NotEmpty(folder))
+    }
+
+    /// Writes pictures as a screen that hangs like this would get them.
+    pub fn hang(&mut self, rotation: Rotation) {
+        self.rotation = rotation;
+        let (width, height) = rotation.turned((self.size.width, self.size.height));
+        self.turned = RgbImage::new(width, height);
     }
 
     /// Writes one picture every `period`, of however many are presented.
@@ -105,7 +117,13 @@ impl Screen for PngFolder {
             return Ok(());
         }
         self.next = Some(now + self.period);
-        let picture = canvas.picture();
+        let picture = if self.rotation == Rotation::None {
+            canvas.picture()
+        } else {
+            let pitch = 3 * self.turned.width() as usize;
+            turn(canvas.picture(), false, self.rotation, &mut self.turned, pitch, |pixel| pixel);
+            &self.turned
+        };
         self.write(&self.folder.join(format!("frame-{:04}.png", self.shown)), picture)?;
         if self.thumbnails.len() < MAX_THUMBNAILS {
             let height = (picture.height() * THUMBNAIL / picture.width().max(1)).max(1);

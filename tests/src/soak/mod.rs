@@ -62,7 +62,11 @@ struct Hands {
 }
 
 impl Input for Hands {
-    fn poll(&mut self, presses: &mut Vec<Press>) {
+    fn is_touched(&self) -> bool {
+        true
+    }
+
+    fn poll(&mut self, _: Duration, presses: &mut Vec<Press>) {
         use Button::{Done, Hold, Inside, Language, Older, OptOut, Younger};
         const ALL: [Button; 8] = [Older, Younger, Older, Hold, Language, Inside, Done, OptOut];
         self.turns += 1;

@@ -12,12 +12,16 @@ use std::time::{Duration, Instant};
 use v4l::buffer::Type;
 use v4l::control::{Control, Value};
 use v4l::io::mmap::Stream;
-use v4l::io::traits::OutputStream;
+use v4l::io::traits::{CaptureStream, OutputStream};
 use v4l::video::Output;
 use v4l::{Device, FourCC};
 
-/// vivid's control "Loop Video", up to Linux 6.10: what goes out comes in again.
+/// vivid's controls "Loop Video", up to Linux 6.10 (what goes out comes in again), and "OSD Text Mode".
 const LOOP_VIDEO: u32 = 0x00f0_f000 + 37;
+const OSD_TEXT_MODE: u32 = 0x00f0_f000 + 1;
+const NO_TEXT: i64 = 2;
+/// How much of the camera's height the picture fills: as much as a head before a mirror.
+const SHARE: f32 = 0.7;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -28,14 +32,16 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Two pictures are handed over and the second stays in the virtual cable for ever.
+/// Hands the picture over; the last one stays in the virtual cable as long as this runs.
 fn feed(picture: &str, output: &str, camera: &str) -> anyhow::Result<()> {
     let device = Device::with_path(output).with_context(|| format!("{output} cannot be opened"))?;
     let mut format = Output::format(&device)?;
     format.fourcc = FourCC::new(b"YUYV");
     let format = Output::set_format(&device, &format)?;
-    let loops = Device::with_path(camera)?.set_control(Control { id: LOOP_VIDEO, value: Value::Boolean(true) });
-    loops.with_context(|| format!("{camera} does not loop"))?;
+    for (id, value) in [(LOOP_VIDEO, Value::Boolean(true)), (OSD_TEXT_MODE, Value::Integer(NO_TEXT))] {
+        let set = Device::with_path(camera)?.set_control(Control { id, value });
+        set.with_context(|| format!("{camera} has no control {id:#x}"))?;
+    }
     let bytes = yuyv(&letterboxed(&image::open(picture)?.into_rgb8(), format.width, format.height));
     println!("feeding {}×{} {}", format.width, format.height, format.fourcc);
 
@@ -44,12 +50,13 @@ fn feed(picture: &str, output: &str, camera: &str) -> anyhow::Result<()> {
     for (row, pixels) in buffer.chunks_mut(format.stride as usize).zip(bytes.chunks(format.width as usize * 2)) {
         row[..pixels.len()].copy_from_slice(pixels);
     }
-    OutputStream::queue(&mut stream, 0)?;
-    OutputStream::queue(&mut stream, 1)?;
+    // Queueing as an output would wait for a frame that went out, which none has yet.
+    CaptureStream::queue(&mut stream, 0)?;
+    CaptureStream::queue(&mut stream, 1)?;
     while OutputStream::dequeue(&mut stream).is_err() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    OutputStream::queue(&mut stream, 0)?;
+    CaptureStream::queue(&mut stream, 0)?;
     println!("fed");
     loop {
         std::thread::sleep(Duration::from_secs(3600));
@@ -57,7 +64,7 @@ fn feed(picture: &str, output: &str, camera: &str) -> anyhow::Result<()> {
 }
 
 fn letterboxed(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
-    let scale = (width as f32 / picture.width() as f32).min(height as f32 / picture.height() as f32);
+    let scale = SHARE * (width as f32 / picture.width() as f32).min(height as f32 / picture.height() as f32);
     let inner = |side: u32| ((side as f32 * scale) as u32).max(1);
     let small = imageops::resize(picture, inner(picture.width()), inner(picture.height()), FilterType::Triangle);
     let mut whole = RgbImage::from_pixel(width, height, image::Rgb([90, 90, 90]));

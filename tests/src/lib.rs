@@ -8,6 +8,7 @@ pub mod bad;
 pub mod binaries;
 pub mod dataset;
 pub mod pictures;
+pub mod soak;
 pub mod watch;
 
 use std::path::Path;

@@ -1,6 +1,16 @@
 //! What visitors and staff press. Devices come in; [`Press`]es go out. Next: the scene says which button lies under a touch,
 //! and the visit what it does.
 
+mod devices;
+mod gpio;
+mod keys;
+mod touch;
+
+pub use devices::Devices;
+pub use gpio::{Gpio, GpioSettings};
+pub use keys::{Keys, UnknownKey};
+pub use touch::Touch;
+
 use embedded_graphics::prelude::Point;
 
 /// Something that was pressed.

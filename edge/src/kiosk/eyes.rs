@@ -73,6 +73,11 @@ pub trait Eyes {
     /// The `number`th demo face, counted round and round; `None` while it is not ready.
     fn demo(&mut self, number: usize) -> Option<Arc<DemoFace>>;
 
+    /// How long ago a frame came, by the clock that it was given its time by. `now` is the main loop's.
+    fn age_of(&self, frame: &Frame, now: std::time::Duration) -> std::time::Duration {
+        now.saturating_sub(frame.at)
+    }
+
     /// The visitor's turn is over.
     fn next_please(&mut self);
 

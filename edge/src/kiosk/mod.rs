@@ -183,13 +183,13 @@ impl<E: Eyes> Kiosk<E> {
     /// One picture on the screen; `false` when the camera has no more.
     pub fn turn(&mut self, screen: &mut dyn Screen, clock: &mut dyn Clock) -> Result<bool, KioskError> {
         let now = clock.now();
-        let mut fresh = None;
+        let mut fresh = false;
         match self.eyes.look(now)? {
             Look::End => return Ok(false),
             Look::Nothing { camera } => self.camera = camera,
             Look::Moment(moment) => {
                 self.camera = true;
-                fresh = Some(moment.frame.at);
+                fresh = true;
                 if let Some(seen) = &moment.seen {
                     self.seen = Some(seen.clone());
                 }
@@ -206,8 +206,8 @@ impl<E: Eyes> Kiosk<E> {
         self.draw(&stage, now);
         self.health.took(Step::Draw, begin.elapsed());
         self.show(&stage, screen, clock)?;
-        if let Some(at) = fresh {
-            self.health.took(Step::Whole, clock.now().saturating_sub(at));
+        if let Some(moment) = self.moment.as_ref().filter(|_| fresh) {
+            self.health.took(Step::Whole, self.eyes.age_of(&moment.frame, clock.now()));
         }
         Ok(true)
     }

@@ -192,6 +192,10 @@ impl Eyes for Threads {
         demo.get(number.checked_rem(demo.len())?)?.clone()
     }
 
+    fn age_of(&self, frame: &Frame, _: Duration) -> Duration {
+        self.shared.now().saturating_sub(frame.at)
+    }
+
     fn next_please(&mut self) {
         self.shared.next.store(true, Ordering::Relaxed);
     }

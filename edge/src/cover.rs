@@ -6,16 +6,19 @@ use crate::canvas::Canvas;
 use crate::view::Picture;
 use embedded_graphics::primitives::Rectangle;
 
-/// Weights are whole numbers of 1/256.
+/// Weights are whole numbers of 1/256, stretched levels of 1/128.
 const ONE: u32 = 256;
+const LEVEL: i16 = 128;
 
 /// Draws pictures into areas, and keeps its buffers from frame to frame.
 #[derive(Clone, Debug, Default)]
 pub struct Cover {
     columns: Vec<Place>,
-    /// Two rows of the picture, made as wide as the area, in 1/256 of a level. An even row is in the first, an odd one in the
+    /// A row of the picture, its last pixel repeated.
+    line: Vec<u8>,
+    /// Two rows of the picture, made as wide as the area, in 1/128 of a level. An even row is in the first, an odd one in the
     /// second, so that a row that two rows of the area share is stretched once.
-    stretched: [Vec<u16>; 2],
+    stretched: [Vec<i16>; 2],
     held: [Option<usize>; 2],
     /// The sum of rows where the picture shrinks.
     sum: Vec<u32>,
@@ -86,9 +89,11 @@ impl Cover {
     fn blend(&mut self, picture: &Picture, place: Place, row: &mut [u8]) {
         let (above, below) = (self.stretch(picture, place.first, 1), self.stretch(picture, place.first + 1, 1));
         let lines = self.stretched[above].iter().zip(&self.stretched[below]);
+        // In 16 bits, so that a vector unit does eight at once: half of the weight fits, and is doubled afterwards.
+        let half = (place.weight * 128) as i16;
         for (byte, (&above, &below)) in row.iter_mut().zip(lines) {
-            let sum = u32::from(above) * (ONE - place.weight) + u32::from(below) * place.weight;
-            *byte = ((sum + ONE * ONE / 2) / (ONE * ONE)) as u8;
+            let way = ((i32::from(below - above) * i32::from(half)) >> 16) as i16;
+            *byte = ((above + 2 * way + LEVEL / 2) / LEVEL) as u8;
         }
     }
 
@@ -99,12 +104,9 @@ impl Cover {
         for n in 0..=window {
             let line = self.stretch(picture, place.first + n, window);
             let weight = place.weigh(n, window);
-            self.sum
-                .iter_mut()
-                .zip(&self.stretched[line])
-                .for_each(|(sum, &level)| *sum += u32::from(level) * weight / ONE);
+            self.sum.iter_mut().zip(&self.stretched[line]).for_each(|(sum, &level)| *sum += level as u32 * weight);
         }
-        let whole = window as u32 * ONE;
+        let whole = window as u32 * ONE * LEVEL as u32;
         row.iter_mut().zip(&self.sum).for_each(|(byte, sum)| *byte = ((sum + whole / 2) / whole).min(255) as u8);
     }
 
@@ -115,28 +117,27 @@ impl Cover {
         if self.held[slot].replace(n) == Some(n) {
             return slot;
         }
-        let width = picture.pixels.width() as usize;
-        let line = &picture.pixels.as_raw()[3 * width * n..][..3 * width];
+        let length = 3 * picture.pixels.width() as usize;
+        self.line.clear();
+        self.line.extend_from_slice(&picture.pixels.as_raw()[n * length..][..length]);
+        for _ in 0..2 {
+            self.line.extend_from_within(length - 3..length);
+        }
         let row = self.stretched[slot].chunks_exact_mut(3).zip(&self.columns);
-        if window == 1 {
-            for (level, place) in row {
-                let left = &line[3 * place.first.min(width - 1)..][..3];
-                let right = &line[3 * (place.first + 1).min(width - 1)..][..3];
+        for (level, place) in row {
+            let Some(pixels) = self.line.get(3 * place.first..3 * (place.first + window + 1)) else { continue };
+            if window == 1 {
                 for channel in 0..3 {
-                    let sum =
-                        u32::from(left[channel]) * (ONE - place.weight) + u32::from(right[channel]) * place.weight;
-                    level[channel] = sum as u16;
+                    let (left, right) = (i32::from(pixels[channel]), i32::from(pixels[3 + channel]));
+                    level[channel] = ((left * 256 + (right - left) * place.weight as i32) / 2) as i16;
                 }
-            }
-        } else {
-            for (level, place) in row {
+            } else {
                 let mut sum = [0; 3];
-                for n in 0..=window {
-                    let pixel = &line[3 * (place.first + n).min(width - 1)..][..3];
+                for (n, pixel) in pixels.chunks_exact(3).enumerate() {
                     let weight = place.weigh(n, window);
                     sum.iter_mut().zip(pixel).for_each(|(sum, &byte)| *sum += u32::from(byte) * weight);
                 }
-                level.iter_mut().zip(sum).for_each(|(level, sum)| *level = (sum / window as u32) as u16);
+                level.iter_mut().zip(sum).for_each(|(level, sum)| *level = (sum / (2 * window as u32)) as i16);
             }
         }
         slot

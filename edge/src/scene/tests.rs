@@ -25,7 +25,7 @@ const UPRIGHT: Size = Size::new(270, 480);
 const WIDE: Size = Size::new(480, 270);
 const SMALL: Size = Size::new(320, 240);
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "attract",
     "found",
     "ageing",
@@ -39,6 +39,7 @@ const PAGES: [&str; 13] = [
     "rest",
     "closed",
     "inside",
+    "gentle",
 ];
 
 static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| texts::embedded().unwrap());
@@ -87,6 +88,9 @@ fn page<'a>(name: &str, props: &'a Props) -> (Page<'a>, &'static [Button]) {
             Page::Ageing { picture, age: 44.0, held: true, limit, countdown: Some(29) },
             &[Younger, Older, Hold, Button::Inside, Language, OptOut],
         ),
+        "gentle" => {
+            (Page::Ageing { picture, age: 31.0, held: false, limit: (15.0, 39.0), countdown: None }, &[Younger, Older])
+        }
         "turned" => (Page::Turned { picture, countdown: Some(17) }, &[Done]),
         "strip" => (Page::Strip { portraits, code: None, countdown: Some(28) }, &[Done, Button::TakeHome]),
         "strip-code" => (Page::Strip { portraits, code: Some(code), countdown: Some(28) }, &[Done]),

@@ -86,6 +86,7 @@ fn the_doctor_speaks_of_each_part() {
         "input",
         "rights",
         "languages",
+        "languages",
         "bundle",
         "face",
         "heat",

@@ -60,8 +60,9 @@ fn a_visit_writes_no_file_and_opens_no_socket() {
 fn only_the_health_file_and_the_copy_of_the_settings_are_written_when_asked_for() {
     let work = folder();
     let settings = work.path().join("kiosk.toml");
-    fs::write(&settings, "[visit]\nsweep_seconds = 5\n[service]\nhealth = \"health.prom\"\n").unwrap();
-    let program = visit(work.path()).args(["--for", "40", "--config"]).arg(&settings);
+    fs::write(&settings, "[visit]\nsweep_seconds = 5\nlongest_seconds = 30\n[service]\nhealth = \"health.prom\"\n")
+        .unwrap();
+    let program = visit(work.path()).args(["--for", "45", "--config"]).arg(&settings);
     let (_, deeds, told) = unseen(work.path(), program);
     assert!(told.contains("STATUS=ageing") && told.contains("STATUS=showing the strip"), "{told}");
     let state = work.path().join("state");

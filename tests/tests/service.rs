@@ -1,0 +1,25 @@
+//! The systemd unit: what systemd itself says of it.
+
+use std::fs;
+use std::path::Path;
+use tests::binaries::other;
+use tests::{folder, root};
+
+#[test]
+fn the_unit_is_sound_and_leaves_the_mirror_few_rights() {
+    if !Path::new("/usr/bin/systemd-analyze").exists() {
+        eprintln!("skipped: there is no systemd here to judge the unit");
+        return;
+    }
+    let work = folder();
+    let unit = work.path().join("as-time-goes-by.service");
+    let text = fs::read_to_string(root().join("edge/service/as-time-goes-by.service")).unwrap();
+    assert!(text.contains("ExecStart=/usr/bin/edge run\n"));
+    // The program need not be installed here.
+    fs::write(&unit, text.replace("/usr/bin/edge run", "/bin/true")).unwrap();
+    let outcome = other("systemd-analyze").arg("verify").arg(&unit).run().succeeded();
+    assert_eq!(outcome.said().trim(), "");
+    // Exposure of at most 1.0 out of 10.
+    let judge = other("systemd-analyze").args(["security", "--offline=true", "--threshold=10"]).arg(&unit).run();
+    assert_eq!(judge.code, Some(0), "{}", judge.said());
+}

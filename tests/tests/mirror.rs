@@ -79,8 +79,21 @@ fn the_time_must_be_a_number_that_can_be() {
 #[test]
 fn the_doctor_speaks_of_each_part() {
     let said = edge().arg("doctor").run().succeeded().said().to_lowercase();
-    let parts =
-        ["settings", "camera", "display", "input", "rights", "bundle", "face", "heat", "memory", "clock", "service"];
+    let parts = [
+        "settings",
+        "camera",
+        "display",
+        "input",
+        "rights",
+        "languages",
+        "languages",
+        "bundle",
+        "face",
+        "heat",
+        "memory",
+        "clock",
+        "service",
+    ];
     for part in parts {
         assert!(said.contains(part), "{part} is missing in: {said}");
     }

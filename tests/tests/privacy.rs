@@ -2,35 +2,54 @@
 //! opens for writing and every socket counts. The watcher itself is shown to see both.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use tests::binaries::{Program, edge, other};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+use tests::binaries::{Outcome, Program, edge, other};
 use tests::watch::{Deed, Watcher};
 use tests::{folder, pictures};
 
-/// A visitor, before a camera that is a folder, on a screen that is nowhere.
+/// A visitor, before a camera that is a folder.
 fn visit(work: &Path) -> Program {
     let camera = work.join("camera");
     fs::create_dir(&camera).unwrap();
     let photo = pictures::gallery(640, 480, &[(&pictures::visitor(0), 120, 20, 440)]);
     pictures::save(&photo, &camera.join("visitor.png"));
-    // What the program says is read by the test; a state folder that it must leave alone, too.
-    edge()
-        .within(work)
-        .env("STATE_DIRECTORY", work.join("state"))
-        .arg("run")
-        .arg("--camera")
-        .arg(format!("stills:{}", camera.display()))
+    let camera = format!("stills:{}", camera.display());
+    edge().within(work).env("STATE_DIRECTORY", work.join("state")).args(["run", "--camera", &camera])
 }
 
-fn writes(deeds: &[Deed]) -> Vec<&Path> {
-    deeds.iter().filter_map(|deed| if let Deed::Writes(path) = deed { Some(path.as_path()) } else { None }).collect()
+/// Watches a mirror whose screen is nowhere, as systemd starts it. Gives what it did, and what it told systemd that it did.
+fn unseen(work: &Path, program: Program) -> (Outcome, Vec<Deed>, String) {
+    let path = work.join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let listening = scope.spawn(|| {
+            let (mut told, mut buffer) = (String::new(), [0; 500]);
+            loop {
+                match socket.recv(&mut buffer) {
+                    Ok(length) => told += &String::from_utf8_lossy(&buffer[..length]),
+                    Err(_) if over.load(Ordering::Relaxed) => return told,
+                    Err(_) => {}
+                }
+            }
+        });
+        let (outcome, deeds) = Watcher::best().watch(program.args(["--screen", "none"]).env("NOTIFY_SOCKET", &path));
+        over.store(true, Ordering::Relaxed);
+        (outcome.succeeded(), deeds, listening.join().unwrap())
+    })
 }
 
 #[test]
 fn a_visit_writes_no_file_and_opens_no_socket() {
     let work = folder();
-    let (outcome, deeds) = Watcher::best().watch(visit(work.path()).args(["--screen", "none", "--for", "60"]));
-    let outcome = outcome.succeeded();
+    let program = visit(work.path()).args(["--for", "15"]);
+    let (outcome, deeds, told) = unseen(work.path(), program);
+    assert!(told.contains("READY=1") && told.contains("STATUS=ageing"), "{told}");
     assert_eq!(deeds, []);
     // Nor does it tell a picture by its words.
     assert!(outcome.said().len() < 10_000, "{}", outcome.said());
@@ -41,22 +60,23 @@ fn a_visit_writes_no_file_and_opens_no_socket() {
 fn only_the_health_file_and_the_copy_of_the_settings_are_written_when_asked_for() {
     let work = folder();
     let settings = work.path().join("kiosk.toml");
-    fs::write(&settings, "[service]\nhealth = \"health.prom\"\n").unwrap();
-    let visit = visit(work.path()).args(["--screen", "none", "--for", "20", "--config"]).arg(&settings);
-    let (outcome, deeds) = Watcher::best().watch(visit);
-    outcome.succeeded();
-    let allowed = |path: &Path| {
-        let is = |folder: &Path, name: &str| {
-            let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
-            path.parent() == Some(folder) && (file == name || file.starts_with(&format!(".{name}.")))
-        };
-        let state = work.path().join("state");
-        path == state || is(&state, "last-good-kiosk.toml") || is(work.path(), "health.prom")
+    fs::write(&settings, "[visit]\nsweep_seconds = 5\nlongest_seconds = 30\n[service]\nhealth = \"health.prom\"\n")
+        .unwrap();
+    let program = visit(work.path()).args(["--for", "45", "--config"]).arg(&settings);
+    let (_, deeds, told) = unseen(work.path(), program);
+    assert!(told.contains("STATUS=ageing") && told.contains("STATUS=showing the strip"), "{told}");
+    let state = work.path().join("state");
+    let is = |path: &Path, folder: &Path, name: &str| {
+        let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+        path.parent() == Some(folder) && (file == name || file.starts_with(&format!(".{name}.")))
     };
-    let other: Vec<_> = deeds.iter().filter(|deed| !matches!(deed, Deed::Writes(path) if allowed(path))).collect();
-    assert!(other.is_empty(), "{other:?}");
+    let allowed =
+        |path: &Path| path == state || is(path, &state, "last-good-kiosk.toml") || is(path, work.path(), "health.prom");
+    let others: Vec<_> = deeds.iter().filter(|deed| !matches!(deed, Deed::Writes(path) if allowed(path))).collect();
+    assert!(others.is_empty(), "{others:?}");
     let health = fs::read_to_string(work.path().join("health.prom")).unwrap();
     assert!(health.contains("as_time_goes_by_frames_shown_total"), "{health}");
+    assert_eq!(fs::read(state.join("last-good-kiosk.toml")).unwrap(), fs::read(&settings).unwrap());
 }
 
 #[test]
@@ -67,8 +87,8 @@ fn the_watcher_sees_pictures_that_are_written() {
         let visit = visit(work.path()).args(["--for", "20", "--screen"]).arg(format!("png:{}", screen.display()));
         let (outcome, deeds) = watcher.watch(visit);
         outcome.succeeded();
-        let written = writes(&deeds);
-        assert!(written.iter().any(|path| path.starts_with(&screen)), "{watcher:?} saw {deeds:?}");
+        let seen = deeds.iter().any(|deed| matches!(deed, Deed::Writes(path) if path.starts_with(&screen)));
+        assert!(seen, "{watcher:?} saw {deeds:?}");
     }
 }
 

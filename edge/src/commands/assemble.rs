@@ -71,10 +71,14 @@ pub fn rules(settings: &Settings) -> Rules {
     }
 }
 
+/// The folder of a museum's own languages, where there is one.
+pub fn language_folder(settings_file: Option<&Path>) -> Option<PathBuf> {
+    settings_file.and_then(Path::parent).map(|folder| folder.join(LANGUAGES)).filter(|folder| folder.is_dir())
+}
+
 /// All that there are, with those in the folder beside the settings file. A folder that cannot be used is said, and left out.
 pub fn languages(settings_file: Option<&Path>) -> Result<Vec<Language>, TextsError> {
-    let folder = settings_file.and_then(Path::parent).map(|folder| folder.join(LANGUAGES));
-    match folder.filter(|folder| folder.is_dir()).map(|folder| texts::with_folder(&folder)) {
+    match language_folder(settings_file).map(|folder| texts::with_folder(&folder)) {
         Some(Err(error)) => {
             tracing::warn!("{error}; only the mirror's own languages are spoken");
             texts::embedded()
@@ -145,14 +149,7 @@ pub fn inputs(settings: &Settings) -> Vec<Box<dyn Input>> {
 
 /// Where the mirror tells how it is.
 pub fn health_file(settings: &settings::Health) -> Option<HealthFile> {
-    match settings {
-        settings::Health::Off => None,
-        settings::Health::File(path) => Some(HealthFile::new(path.clone())),
-        settings::Health::Auto => {
-            let folder = std::env::var_os("RUNTIME_DIRECTORY").filter(|folder| !folder.is_empty())?;
-            Some(HealthFile::new(PathBuf::from(folder).join("health.prom")))
-        }
-    }
+    settings.file().map(HealthFile::new)
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 mod devices;
 mod machine;
 
-use super::load;
+use super::{assemble, load};
 use crate::demo;
 use crate::face::FaceFinder;
+use crate::lettering::Typesetter;
 use crate::settings::{self, Loaded, Settings, SettingsError};
+use crate::texts::{self, Language, TextsError};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -32,16 +34,20 @@ enum Finding {
 
 /// Prints the diagnosis; gives whether the mirror can do its work.
 pub fn run(args: &Args) -> bool {
-    let loaded =
-        settings::find(args.config.as_deref()).map(|file| settings::check(file.as_deref(), &settings::LANGUAGES));
-    let (settings, found) = settings_file(loaded);
+    let file = settings::find(args.config.as_deref());
+    let folder = assemble::language_folder(file.as_ref().ok().and_then(Option::as_deref));
+    let known = folder.map_or_else(texts::embedded, |folder| texts::with_folder(&folder));
+    let codes: Vec<&str> = known.iter().flatten().map(|language| &*language.code).collect();
+    let codes = if codes.is_empty() { settings::LANGUAGES.to_vec() } else { codes };
+    let (settings, found) = settings_file(file.map(|file| settings::check(file.as_deref(), &codes)));
     let bundle = args.model.as_deref().or(settings.model.bundle.as_deref());
     let findings = [
         ("Settings", found),
-        ("Camera", devices::cameras()),
-        ("Display", devices::displays(Path::new("/dev/dri"))),
+        ("Camera", devices::cameras(&settings.camera)),
+        ("Display", devices::displays(&settings.screen)),
         ("Input", devices::inputs(Path::new("/sys/class/input"))),
         ("Rights", devices::rights(Path::new("/dev"), &settings.input)),
+        ("Languages", languages(&known, &settings.visit)),
         ("Generator", generator(bundle)),
         ("Faces", faces()),
         ("Heat", machine::heat(settings.service.hottest)),
@@ -82,6 +88,31 @@ fn settings_file(loaded: Result<Loaded, SettingsError>) -> (Settings, Finding) {
             let words =
                 "No kiosk.toml found: everything is automatic. To change that, put one on the card's first partition.";
             (settings, Finding::Good(words.into()))
+        }
+    }
+}
+
+/// Whether the typefaces have every letter of the languages that are spoken.
+fn languages(known: &Result<Vec<Language>, TextsError>, visit: &settings::Visit) -> Finding {
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => return Finding::Bad(format!("{error}. Until then only the mirror's own languages are spoken.")),
+    };
+    let mut typesetter = Typesetter::new();
+    let (mut names, mut flaws) = (Vec::new(), Vec::new());
+    for language in known.iter().filter(|language| visit.languages.contains(&language.code)) {
+        let own = visit.invitation.get(&language.code).map(String::as_str).unwrap_or_default();
+        match typesetter.covers(&(language.all() + own)) {
+            Ok(()) => names.push(&*language.name),
+            Err(letters) => {
+                flaws.push(format!("{}: no typeface here has {}", language.name, String::from_iter(letters)))
+            }
+        }
+    }
+    match flaws.is_empty() {
+        true => Finding::Good(format!("{}.", names.join(", "))),
+        false => {
+            Finding::Note(format!("{}; these letters are drawn as boxes, so write them otherwise.", flaws.join("; ")))
         }
     }
 }
@@ -135,6 +166,16 @@ mod tests {
     #[test]
     fn faces_can_be_looked_for_on_any_machine() {
         assert!(!matches!(faces(), Finding::Bad(_)));
+    }
+
+    #[test]
+    fn letters_that_no_typeface_has_are_named() {
+        let (known, mut visit) = (texts::embedded(), settings::Visit::default());
+        assert!(matches!(languages(&known, &visit), Finding::Good(words) if words.contains("English, Deutsch")));
+        visit.invitation.insert("en".into(), "Come \u{16A0}".into());
+        assert!(matches!(languages(&known, &visit), Finding::Note(words) if words.contains("has \u{16A0}")));
+        let broken = texts::with_folder(Path::new("no/such/folder"));
+        assert!(matches!(languages(&broken, &visit), Finding::Bad(_)));
     }
 
     #[test]

@@ -1,35 +1,48 @@
 //! What the doctor finds plugged in, and whether it may be used.
 
 use super::Finding;
-use crate::settings::Input;
+use crate::commands::assemble;
+use crate::frames::camera;
+use crate::screen::kms;
+use crate::settings::{self, Device, Input, Output};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-pub(super) fn cameras() -> Finding {
-    let nodes = v4l::context::enum_devices();
-    // Asking for the name of a node without a number panics.
-    let numbered = nodes.iter().filter(|node| node.path().to_string_lossy().ends_with(|c: char| c.is_ascii_digit()));
-    let mut names: Vec<String> = numbered
-        .map(|node| format!("{} ({})", node.name().unwrap_or("no name".into()), node.path().display()))
-        .collect();
-    names.sort();
-    if names.is_empty() {
-        return Finding::Note("No camera found; plug in a USB camera. Until then the demo visitors are shown.".into());
+pub(super) fn cameras(settings: &settings::Camera) -> Finding {
+    if let Device::Stills(folder) = &settings.device {
+        return Finding::Good(format!("The pictures in {} take its place.", folder.display()));
     }
-    Finding::Good(format!("{}. This version does not use cameras yet: it shows the demo visitors.", names.join(", ")))
+    let found = camera::list(&assemble::camera(settings));
+    let found = found.into_iter().map(|found| (format!("{} ({})", found.name, found.path.display()), found.usable));
+    let nothing = "No camera found; plug in a USB camera. Until then the demo visitors are shown.";
+    parts(found, nothing)
 }
 
-pub(super) fn displays(folder: &Path) -> Finding {
-    let cards = nodes(folder, "card");
-    if cards.is_empty() {
-        let advice = "No display found; connect one and enable KMS. Until then pictures are written to a folder.";
-        return Finding::Note(advice.into());
+pub(super) fn displays(settings: &settings::Screen) -> Finding {
+    let card = match &settings.output {
+        Output::Auto | Output::Kms(None) => None,
+        Output::Kms(Some(card)) => Some(card.as_path()),
+        Output::Window => return Finding::Good("A window on a desktop takes its place.".into()),
+        Output::Png(folder) => return Finding::Good(format!("Files in {} take its place.", folder.display())),
+    };
+    let found = kms::list(&assemble::display(settings, card));
+    let found =
+        found.into_iter().map(|found| (format!("{} ({})", found.connector, found.card.display()), found.usable));
+    let nothing = "No display found; connect one and enable KMS. Until then pictures are written to a folder.";
+    parts(found, nothing)
+}
+
+/// Each part with its mode, or why it cannot be used.
+fn parts(found: impl Iterator<Item = (String, Result<String, String>)>, nothing: &str) -> Finding {
+    let (usable, refused): (Vec<_>, Vec<_>) = found.partition(|(_, usable)| usable.is_ok());
+    let line = |(name, (Ok(words) | Err(words))): (String, Result<String, String>)| format!("{name}: {words}");
+    match (usable.is_empty(), refused.is_empty()) {
+        (true, true) => Finding::Note(nothing.into()),
+        (true, false) => Finding::Note(refused.into_iter().map(line).collect::<Vec<_>>().join("; ")),
+        (false, _) => Finding::Good(usable.into_iter().map(line).collect::<Vec<_>>().join("; ")),
     }
-    let names: Vec<_> = cards.iter().filter_map(|card| card.file_name()?.to_str()).collect();
-    let names = names.join(", ");
-    Finding::Good(format!("{names}. This version does not use displays yet: it writes pictures to a folder."))
 }
 
 /// What can be touched or pressed, by the names that the kernel has for it.
@@ -114,18 +127,33 @@ mod tests {
     use crate::settings::Gpio;
 
     #[test]
-    fn displays_are_counted_by_their_cards() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(displays(folder.path()), Finding::Note(_)));
-        for name in ["card10", "card1", "card0", "renderD128", "cards"] {
-            fs::write(folder.path().join(name), b"").unwrap();
-        }
-        assert!(matches!(displays(folder.path()), Finding::Good(words) if words.starts_with("card0, card1, card10.")));
+    fn what_can_be_used_is_named_before_what_cannot() {
+        let found = |usable: &[bool]| {
+            let name = |(i, &usable): (usize, &bool)| {
+                (format!("part {i}"), if usable { Ok("640×480".to_owned()) } else { Err("busy".to_owned()) })
+            };
+            parts(usable.iter().enumerate().map(name).collect::<Vec<_>>().into_iter(), "nothing")
+        };
+        assert_eq!(found(&[]), Finding::Note("nothing".into()));
+        assert_eq!(found(&[false, false]), Finding::Note("part 0: busy; part 1: busy".into()));
+        assert_eq!(found(&[false, true]), Finding::Good("part 1: 640×480".into()));
     }
 
     #[test]
-    fn cameras_can_be_looked_for_on_any_machine() {
-        assert!(!matches!(cameras(), Finding::Bad(_)));
+    fn what_takes_the_place_of_a_device_is_named() {
+        let stills = settings::Camera { device: Device::Stills("faces".into()), ..settings::Camera::default() };
+        assert!(matches!(cameras(&stills), Finding::Good(words) if words.contains("faces")));
+        let files = settings::Screen { output: Output::Png("files".into()), ..settings::Screen::default() };
+        assert!(matches!(displays(&files), Finding::Good(words) if words.contains("files")));
+    }
+
+    #[test]
+    fn devices_can_be_looked_for_on_any_machine() {
+        let absent = settings::Camera { device: Device::Path("/dev/video-none".into()), ..settings::Camera::default() };
+        assert!(matches!(cameras(&absent), Finding::Note(_)));
+        let absent = Output::Kms(Some("/dev/dri/card-none".into()));
+        let screen = settings::Screen { output: absent, ..settings::Screen::default() };
+        assert!(matches!(displays(&screen), Finding::Note(_)));
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn yuyv(picture: &RgbImage) -> Vec<u8> {
 }
 
 fn look(time: Duration) -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).init();
+    edge::service::write_journal();
     for found in edge::frames::camera::list(&CameraSettings::default()) {
         println!("camera {found:?}");
     }

@@ -1,13 +1,18 @@
-//! Hands for the emulated machine (`tests/emulated.sh`): `feed` holds a picture before the kernel's virtual camera,
-//! `look` shows what camera, display and keys do, without faces.
+//! Hands and eyes for the emulated machine (`tests/emulated.sh`). In it, `feed` holds a picture before the kernel's virtual
+//! camera and `look` is a mirror without a visit, slow as it may be. Outside, `face` and `aged` judge screenshots.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use edge::ager::Ager;
+use edge::bundle::Bundle;
 use edge::canvas::Canvas;
+use edge::face::FaceFinder;
 use edge::frames::{Camera, CameraSettings, FrameSource};
+use edge::input::{Button, Devices, Input, Keys, Press};
+use edge::mirror::Mirror;
 use edge::screen::{Kms, KmsSettings, Screen};
-use embedded_graphics::prelude::Size;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
+use shared::{Condition, Decade};
 use std::time::{Duration, Instant};
 use v4l::buffer::Type;
 use v4l::control::{Control, Value};
@@ -27,8 +32,10 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["feed", picture, output, camera] => feed(picture, output, camera),
-        ["look", seconds] => look(Duration::from_secs(seconds.parse()?)),
-        _ => bail!("use: hardware feed PICTURE OUTPUT CAMERA, or hardware look SECONDS"),
+        ["look"] => look(),
+        ["face", screenshot] => face(screenshot),
+        ["aged", plain, screenshot] => aged(plain, screenshot),
+        _ => bail!("use: hardware feed PICTURE OUTPUT CAMERA | look | face SCREENSHOT | aged PLAIN SCREENSHOT"),
     }
 }
 
@@ -84,33 +91,73 @@ fn yuyv(picture: &RgbImage) -> Vec<u8> {
     pairs.map(|pair| (coded(&pair[..3]), coded(&pair[3..]))).flat_map(|([y, u, v], [z, ..])| [y, u, z, v]).collect()
 }
 
-fn look(time: Duration) -> anyhow::Result<()> {
+/// The mirror without a visit, at any pace: plain, or aged as soon as somebody asks for older.
+fn look() -> anyhow::Result<()> {
     edge::service::write_journal();
-    for found in edge::frames::camera::list(&CameraSettings::default()) {
-        println!("camera {found:?}");
-    }
-    for found in edge::screen::kms::list(&KmsSettings::default()) {
-        println!("display {found:?}");
-    }
-    let mut camera = Camera::new(CameraSettings::default());
-    let mut screen = Kms::new(KmsSettings::default());
+    let (mut camera, mut screen) = (Camera::new(CameraSettings::default()), Kms::new(KmsSettings::default()));
+    let mut devices = Devices::new(Keys::default(), None);
+    let (mut finder, mut mirror) = (FaceFinder::embedded()?, mirror()?);
+    let (mut older, mut presses) = (false, Vec::new());
     let start = Instant::now();
-    while start.elapsed() < time {
+    loop {
         let at = start.elapsed();
-        let Size { width, height } = screen.size();
+        devices.poll(at, &mut presses);
+        for press in presses.drain(..) {
+            println!("{at:.1?} {press:?}");
+            older = press == Press::Key(Button::Older);
+        }
+        let mut canvas = Canvas::new(screen.size());
         match camera.next(at) {
             Ok(Some(frame)) => {
-                let picture = imageops::thumbnail(&*frame.picture, width, height);
-                let mut canvas = Canvas::new(screen.size());
-                for (y, row) in picture.as_raw().chunks(width as usize * 3).enumerate() {
+                let mut picture = frame.picture.as_ref().clone();
+                if older {
+                    age(&mut finder, &mut mirror, &mut picture)?;
+                }
+                for (y, row) in picture.as_raw().chunks(picture.width() as usize * 3).enumerate() {
                     canvas.put_row(0, y as u32, row);
                 }
-                let shown = screen.present(&canvas);
-                println!("{at:.1?} frame {} scene {} {shown:?}", frame.number, frame.scene);
+                println!("{at:.1?} picture {} scene {} older {older}", frame.number, frame.scene);
             }
             Ok(None) => bail!("a camera never ends"),
-            Err(error) => println!("{at:.1?} {error} {:?}", screen.present(&Canvas::new(screen.size()))),
+            Err(error) => println!("{at:.1?} {error}"),
+        }
+        if let Err(error) = screen.present(&canvas) {
+            println!("{at:.1?} {error}");
         }
     }
+}
+
+fn mirror() -> anyhow::Result<Mirror> {
+    Ok(Mirror::new(Ager::new(&Bundle::embedded()?)?))
+}
+
+fn age(finder: &mut FaceFinder, mirror: &mut Mirror, picture: &mut RgbImage) -> anyhow::Result<bool> {
+    let Some(face) = finder.find(picture)?.into_iter().next() else { return Ok(false) };
+    let alignment = mirror.look(picture, &face.landmarks)?;
+    let edit = mirror.age(&Condition::one_hot(Decade::Sixties))?;
+    mirror.compose(picture, &alignment, &edit)?;
+    Ok(true)
+}
+
+fn face(screenshot: &str) -> anyhow::Result<()> {
+    match FaceFinder::embedded()?.find(&image::open(screenshot)?.into_rgb8())?.len() {
+        0 => bail!("{screenshot}: no face"),
+        count => println!("{screenshot}: faces: {count}"),
+    }
+    Ok(())
+}
+
+/// This machine ages the plain screenshot itself: the aged one must be that, not the plain one.
+fn aged(plain: &str, aged: &str) -> anyhow::Result<()> {
+    let (plain, aged) = (image::open(plain)?.into_rgb8(), image::open(aged)?.into_rgb8());
+    let mut expected = plain.clone();
+    ensure!(age(&mut FaceFinder::embedded()?, &mut mirror()?, &mut expected)?, "no face");
+    let change = |a: &RgbImage, b: &RgbImage| {
+        let sum: u64 = a.iter().zip(b.iter()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / a.len() as f64
+    };
+    let (off, done) = (change(&aged, &expected), change(&aged, &plain));
+    println!("mean change by ageing {done:.3}, from what this machine draws {off:.3} (of 255)");
+    ensure!(aged.dimensions() == plain.dimensions() && done > 0.2 && off < done / 4.0, "not the aged face");
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::settings::{self, Children, Device, Exposure, Flicker, Format, Framing
 use crate::takehome::PrintFolder;
 use crate::texts::{self, Language, TextsError};
 use crate::visit::Rules;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -145,6 +146,13 @@ pub fn inputs(settings: &Settings) -> Vec<Box<dyn Input>> {
         inputs.push(Box::new(Gpio::new(GpioSettings { chip: chip.clone(), lines, active_low: *active_low })));
     }
     inputs
+}
+
+/// How many faces are aged at once, unless the settings say it: what is left of the processor's cores beside capturing, finding
+/// and drawing, and no more than help one visitor.
+pub fn workers(wanted: Option<NonZeroUsize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    wanted.map_or(cores.saturating_sub(2).clamp(1, 2), NonZeroUsize::get)
 }
 
 /// Where the mirror tells how it is.

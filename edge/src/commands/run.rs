@@ -12,7 +12,7 @@ use crate::frames::{Camera, FrameSource, Paced, Stills, camera};
 use crate::input::{Input, Script};
 use crate::kiosk::{Eyes, EyesError, Kiosk, KioskError, Make, Options, Threads, Together, Worker};
 use crate::screen::{Kms, Memory, PngFolder, Screen, ScreenError};
-use crate::service::{Health, Stop, Upkeep, write_journal};
+use crate::service::{Backlight, Health, Stop, Upkeep, write_journal};
 use crate::settings::{self, Device, Output, Settings, SettingsError};
 use crate::texts::TextsError;
 use crate::view::Notice;
@@ -133,13 +133,13 @@ pub fn run(args: &Args) -> Result<(), RunError> {
         Shown::On(Output::Window) => mirror.in_window(),
         Shown::On(Output::Png(folder)) => {
             let (width, height) = mirror.png_size();
-            mirror.to_files(PngFolder::new(&folder, width, height)?, script)
+            mirror.into_files(PngFolder::new(&folder, width, height)?, script)
         }
         Shown::On(Output::Auto) if !on_desktop() && has_display(&settings) => mirror.on_display(None, script),
         Shown::On(Output::Auto) if cfg!(feature = "window") && on_desktop() => mirror.in_window(),
         Shown::On(Output::Auto) => {
             let (width, height) = mirror.png_size();
-            mirror.to_files(PngFolder::fresh(PNG_FOLDER.as_ref(), width, height)?, script)
+            mirror.into_files(PngFolder::fresh(PNG_FOLDER.as_ref(), width, height)?, script)
         }
     }
 }
@@ -159,6 +159,11 @@ struct Mirror<'a> {
 impl Mirror<'_> {
     fn on_display(self, card: Option<PathBuf>, script: Vec<Box<dyn Input>>) -> Result<(), RunError> {
         let mut screen = Kms::new(assemble::display(&self.settings.screen, card.as_deref()));
+        if let Some(light) = Backlight::find()
+            && let Err(error) = light.set(self.settings.screen.brightness)
+        {
+            tracing::warn!("{error}");
+        }
         let mut inputs = assemble::inputs(self.settings);
         inputs.extend(script);
         self.live(&mut screen, inputs)
@@ -172,13 +177,15 @@ impl Mirror<'_> {
     fn live(self, screen: &mut dyn Screen, inputs: Vec<Box<dyn Input>>) -> Result<(), RunError> {
         let start = Instant::now();
         let source = source(self.device.clone(), self.settings, self.until.is_some());
-        let worker = self.bundle.clone().map(|bundle| -> Make<Worker> { Box::new(move || Worker::of(&bundle)) });
-        let eyes = Threads::start(start, source, worker, self.health.clone())?;
+        let worker = |bundle: Arc<Bundle>| -> Make<Worker> { Box::new(move || Worker::of(&bundle)) };
+        let count = assemble::workers(self.settings.service.threads);
+        let workers = self.bundle.iter().flat_map(|bundle| vec![bundle.clone(); count]).map(worker).collect();
+        let eyes = Threads::start(start, source, workers, self.health.clone())?;
         self.show(eyes, inputs, screen, &mut Monotonic::since(start), Duration::ZERO)
     }
 
     /// A picture a second, by a clock that is moved by hand where nobody stands before a camera.
-    fn to_files(self, mut screen: PngFolder, inputs: Vec<Box<dyn Input>>) -> Result<(), RunError> {
+    fn into_files(self, mut screen: PngFolder, inputs: Vec<Box<dyn Input>>) -> Result<(), RunError> {
         screen.hang(self.settings.screen.rotation);
         if is_camera(&self.device) {
             screen.every(PNG_PERIOD);

@@ -24,6 +24,10 @@ pub struct Moment {
 
 /// What a look gives.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once, and a box would be taken from the heap each frame"
+)]
 pub enum Look {
     Moment(Moment),
     /// Nothing new yet; `camera`: whether pictures come at all.

@@ -93,6 +93,8 @@ pub struct Kiosk<E> {
     strip: Option<Strip>,
     presses: Vec<Press>,
     buttons: Vec<Button>,
+    /// Buttons on the screen.
+    shown: Vec<Button>,
     notice: Option<Notice>,
     camera: bool,
     lit: bool,
@@ -163,6 +165,7 @@ impl<E: Eyes> Kiosk<E> {
             strip: None,
             presses: Vec::with_capacity(16),
             buttons: Vec::with_capacity(16),
+            shown: Vec::with_capacity(16),
             notice: None,
             camera: true,
             lit: true,
@@ -322,8 +325,9 @@ impl<E: Eyes> Kiosk<E> {
             Phase::Closed => Page::Closed,
         };
         let touched = self.options.buttons && self.inputs.iter().any(|input| input.is_touched());
-        let buttons = if touched { self.visit.buttons(stage.phase) } else { &[] };
-        let view = View { now, page, language: stage.language, buttons, notice: self.notice };
+        self.shown.clear();
+        self.shown.extend(self.visit.buttons(stage.phase).filter(|_| touched));
+        let view = View { now, page, language: stage.language, buttons: &self.shown, notice: self.notice };
         self.scene.draw(&mut self.canvas, &view, &self.options.languages);
     }
 

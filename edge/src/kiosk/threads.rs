@@ -67,11 +67,11 @@ pub struct Threads {
 pub type Make<T> = Box<dyn FnMut() -> Result<T, EyesError> + Send>;
 
 impl Threads {
-    /// Starts all threads. `start` is when the main loop's clock began.
+    /// Starts all threads, one for each worker. `start` is when the main loop's clock began.
     pub fn start(
         start: Instant,
         mut source: Make<Box<dyn FrameSource>>,
-        mut worker: Option<Make<Worker>>,
+        workers: Vec<Make<Worker>>,
         health: Arc<Health>,
     ) -> Result<Self, EyesError> {
         let shared = Arc::new(Shared {
@@ -86,14 +86,14 @@ impl Threads {
             next: AtomicBool::new(false),
             camera: AtomicBool::new(true),
             ended: AtomicBool::new(false),
-            generator: AtomicBool::new(worker.is_some()),
+            generator: AtomicBool::new(!workers.is_empty()),
             failure: Mutex::new(None),
             health,
         });
         let mut threads = Self { shared, threads: Vec::new(), moment: 0, frame: 0, last: None };
         threads.spawn("capture", Part::Camera, move |shared| capture(shared, &mut source))?;
         threads.spawn("face", Part::Ageing, face)?;
-        if let Some(mut worker) = worker.take() {
+        for mut worker in workers {
             threads.spawn("ageing", Part::Ageing, move |shared| ageing(shared, &mut worker))?;
         }
         Ok(threads)
@@ -310,9 +310,18 @@ fn age(
     seen: &crate::visitor::Seen,
 ) -> Result<(), crate::mirror::MirrorError> {
     let wish = *locked(&shared.wish);
-    let decade = locked(&shared.aged).of(seen.visitor).wanted(wish.age);
-    let edit = worker.age(moment, seen, decade)?;
-    locked(&shared.aged).of(seen.visitor).take(decade, &edit);
+    let decade = locked(&shared.aged).of(seen.visitor).claim(wish.age);
+    let edit = worker.age(moment, seen, decade);
+    // Another visitor may have come in the meantime; nothing of the last one is kept.
+    let mut aged = locked(&shared.aged);
+    if aged.visitor == seen.visitor {
+        match &edit {
+            Ok(edit) => aged.years.take(decade, edit),
+            Err(_) => aged.years.release(decade),
+        }
+    }
+    drop(aged);
+    edit?;
     if wish.inside {
         let inside = worker.look_inside(moment, seen, wish.age)?;
         *locked(&shared.inside) = inside.map(|inside| (seen.visitor, inside));
@@ -328,7 +337,8 @@ fn demo_is_ready(shared: &Shared) -> bool {
 
 /// One more demo face, while nobody waits.
 fn prepare_demo(shared: &Shared, worker: &mut Worker, finder: &mut FaceFinder) {
-    let Some(visitor) = demo::VISITORS.get(locked(&shared.demo).len()) else { return };
+    let number = locked(&shared.demo).len();
+    let Some(visitor) = demo::VISITORS.get(number) else { return };
     let face = visitor.read().map_err(FrameError::from).map(|picture| worker.demo(picture, finder));
     let face = match face {
         Ok(Ok(face)) => face.map(Arc::new),
@@ -341,5 +351,9 @@ fn prepare_demo(shared: &Shared, worker: &mut Worker, finder: &mut FaceFinder) {
             None
         }
     };
-    locked(&shared.demo).push(face);
+    let mut demo = locked(&shared.demo);
+    // Another worker may have been faster.
+    if demo.len() == number {
+        demo.push(face);
+    }
 }

@@ -193,6 +193,20 @@ impl Health {
         (latency.count.load(Relaxed) > 0).then(|| Duration::from_secs_f64(latency.counts.percentile(share) / 1e6))
     }
 
+    /// Counts and times begin anew: after a warm-up, for instance.
+    pub fn begin_anew(&self) {
+        for counter in [&self.frames_captured, &self.frames_shown, &self.frames_aged, &self.frames_with_face] {
+            counter.0.store(0, Relaxed);
+        }
+        for latency in &self.stages {
+            let counts = latency.counts.0.iter();
+            [&latency.sum, &latency.count, &latency.longest]
+                .into_iter()
+                .chain(counts)
+                .for_each(|number| number.store(0, Relaxed));
+        }
+    }
+
     /// How often a part failed and came back.
     pub fn recoveries(&self, part: Part) -> u64 {
         self.recoveries[part as usize].get()

@@ -415,18 +415,24 @@ impl Visit {
         self.ages.limit()
     }
 
-    /// The buttons that can be pressed at a stage, in the order in which they stand.
-    pub fn buttons(&self, phase: Phase) -> &'static [Button] {
+    /// The buttons that can be pressed at a stage, in the order in which they stand; where room is short, the last are left
+    /// out.
+    pub fn buttons(&self, phase: Phase) -> impl Iterator<Item = Button> + '_ {
         use Button::{Done, Hold, Inside, Language, Older, OptOut, TakeHome, Younger};
-        match (phase, self.rules.inside, self.rules.take_home) {
-            (Phase::Ageing { .. }, true, _) => &[Younger, Hold, Older, Inside, Language, OptOut],
-            (Phase::Ageing { .. }, false, _) => &[Younger, Hold, Older, Language, OptOut],
-            (Phase::Inside, ..) => &[Younger, Inside, Older],
-            (Phase::Found { .. } | Phase::Turned, ..) => &[Language, OptOut],
-            (Phase::Strip { code: false }, _, true) => &[TakeHome, Done],
-            (Phase::Strip { .. }, ..) => &[Done],
-            (Phase::Attract | Phase::Plain | Phase::OptedOut, ..) => &[Language],
-            (Phase::Farewell | Phase::NoCamera | Phase::Rest | Phase::Closed, ..) => &[],
-        }
+        let all: &[Button] = match phase {
+            Phase::Ageing { .. } => &[Younger, Older, OptOut, Hold, Inside, Language],
+            Phase::Inside => &[Younger, Inside, Older],
+            Phase::Found { .. } | Phase::Turned => &[OptOut, Language],
+            Phase::Strip { code: false } => &[TakeHome, Done],
+            Phase::Strip { code: true } => &[Done],
+            Phase::Attract | Phase::Plain | Phase::OptedOut => &[Language],
+            Phase::Farewell | Phase::NoCamera | Phase::Rest | Phase::Closed => &[],
+        };
+        all.iter().copied().filter(|button| match button {
+            Inside => self.rules.inside,
+            TakeHome => self.rules.take_home,
+            Language => self.rules.languages > 1,
+            _ => true,
+        })
     }
 }

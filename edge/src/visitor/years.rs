@@ -18,6 +18,8 @@ pub struct Years {
     /// How many edits were taken in, and after which of them each decade's came.
     count: u64,
     taken: [u64; Decade::ALL.len()],
+    /// Decades that a worker is at.
+    claimed: [bool; Decade::ALL.len()],
 }
 
 impl Years {
@@ -30,19 +32,34 @@ impl Years {
     pub fn take(&mut self, decade: Decade, fresh: &Edit) {
         self.count += 1;
         self.taken[decade.index()] = self.count;
+        self.release(decade);
         match &mut self.edits[decade.index()] {
             Some(edit) if edit.change.len() == fresh.change.len() => blend(edit, 1.0 - FRESH, fresh, FRESH),
             slot => *slot = Some(fresh.clone()),
         }
     }
 
+    /// As [`Self::wanted`], for a worker among several: nobody else is given the decade until its edit is taken in, or it is
+    /// released.
+    pub fn claim(&mut self, age: f32) -> Decade {
+        let decade = self.wanted(age);
+        self.claimed[decade.index()] = true;
+        decade
+    }
+
+    /// The worker has given up.
+    pub const fn release(&mut self, decade: Decade) {
+        self.claimed[decade.index()] = false;
+    }
+
     /// The decade whose edit is needed most, to show `age`: one of the two about it that is missing, then one that is
-    /// missing anywhere, then the older of the two.
+    /// missing anywhere, then the older edit of the two; none that a worker is at, if there is another.
     pub fn wanted(&self, age: f32) -> Decade {
         let (lower, upper, share) = about(age);
         let pair = if share < 0.5 { [lower, upper] } else { [upper, lower] };
-        let missing = |decade: &Decade| self.edits[decade.index()].is_none();
-        let oldest = || if self.taken[lower.index()] <= self.taken[upper.index()] { lower } else { upper };
+        let missing = |decade: &Decade| self.edits[decade.index()].is_none() && !self.claimed[decade.index()];
+        let order = |decade: Decade| (self.claimed[decade.index()], self.taken[decade.index()]);
+        let oldest = || if order(lower) <= order(upper) { lower } else { upper };
         pair.into_iter().find(missing).or_else(|| Decade::ALL.into_iter().find(missing)).unwrap_or_else(oldest)
     }
 
@@ -136,6 +153,20 @@ mod tests {
         assert_eq!(years.wanted(38.0), Decade::Tens);
         let years = full();
         assert_eq!([years.wanted(31.0), years.wanted(16.0)], [Decade::Twenties, Decade::Tens]);
+    }
+
+    #[test]
+    fn workers_do_not_do_the_same_twice() {
+        let mut years = Years::default();
+        assert_eq!(
+            [years.claim(38.0), years.claim(38.0), years.claim(38.0)],
+            [Decade::Thirties, Decade::Forties, Decade::Tens]
+        );
+        years.take(Decade::Thirties, &edit(16, 0.0, 0.0));
+        years.release(Decade::Tens);
+        assert_eq!(years.claim(38.0), Decade::Tens);
+        let mut years = full();
+        assert_eq!([years.claim(38.0), years.claim(38.0)], [Decade::Thirties, Decade::Forties]);
     }
 
     #[test]

@@ -131,9 +131,9 @@ impl Script {
 #[derive(Clone)]
 pub struct Cast(Arc<Vec<Arc<RgbImage>>>);
 
-/// Frames that a visitor stays, and that nobody is there.
+/// Frames that a visitor stays, and that nobody is there: as in a museum, mostly nobody is.
 const STAY: u64 = 1500;
-const AWAY: u64 = 300;
+const AWAY: u64 = 3000;
 const MOVES: usize = 12;
 
 /// 640×480 pictures: an empty wall, then each visitor at a circle of places.

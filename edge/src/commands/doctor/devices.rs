@@ -37,7 +37,7 @@ pub(super) fn displays(settings: &settings::Screen) -> Finding {
 /// Each part with its mode, or why it cannot be used.
 fn parts(found: impl Iterator<Item = (String, Result<String, String>)>, nothing: &str) -> Finding {
     let (usable, refused): (Vec<_>, Vec<_>) = found.partition(|(_, usable)| usable.is_ok());
-    let line = |(name, (Ok(words) | Err(words))): (String, Result<String, String>)| format!("{name}: {words}");
+    let line = |(name, Ok(words) | Err(words)): (String, Result<String, String>)| format!("{name}: {words}");
     match (usable.is_empty(), refused.is_empty()) {
         (true, true) => Finding::Note(nothing.into()),
         (true, false) => Finding::Note(refused.into_iter().map(line).collect::<Vec<_>>().join("; ")),

@@ -1,11 +1,14 @@
 //! `edge bench`: milliseconds a stage, frames a second and memory of the whole path, on a picture of 1280×720 with a demo
 //! visitor in it.
 
+mod live;
+
 use super::{ModelError, load};
 use crate::ager::Ager;
 use crate::canvas::Canvas;
 use crate::demo;
 use crate::face::{Face, FaceError, FaceFinder};
+use crate::kiosk::{EyesError, KioskError};
 use crate::mirror::{Mirror, MirrorError};
 use crate::photo::{self, PhotoError};
 use crate::scene::Scene;
@@ -17,19 +20,22 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 use serde::Serialize;
 use shared::{Condition, Decade};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many mirrors run side by side, each on its own thread
+    /// How many mirrors run side by side, each on its own thread; with --live, how many threads age
     #[arg(long, default_value = "1", value_name = "N")]
     threads: NonZeroUsize,
     /// Rounds a thread
     #[arg(long, default_value = "30", value_name = "N")]
     rounds: NonZeroUsize,
+    /// Run the whole mirror for so many seconds instead: a camera of 640×480, a screen of 1920×1080, each thread at its pace
+    #[arg(long, value_name = "SECONDS")]
+    live: Option<NonZeroU32>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,14 +58,18 @@ pub enum BenchError {
     Photo(#[from] PhotoError),
     #[error(transparent)]
     Mirror(#[from] MirrorError),
-    #[error(transparent)]
-    Texts(#[from] TextsError),
     #[error("this program was built without demo visitors; name a picture with --photo")]
     NoVisitor,
     #[error("no face found in the picture; name another one with --photo")]
     NoFace,
     #[error("the picture cannot be encoded ({0})")]
     Encode(#[from] image::ImageError),
+    #[error(transparent)]
+    Eyes(#[from] EyesError),
+    #[error(transparent)]
+    Kiosk(#[from] KioskError),
+    #[error(transparent)]
+    Texts(#[from] TextsError),
     #[error("a measuring thread broke off")]
     Thread,
     #[error("the result cannot be printed ({0})")]
@@ -96,6 +106,16 @@ struct Stage {
 
 pub fn run(args: &Args) -> Result<(), BenchError> {
     let (bundle, _) = load(args.model.as_deref())?;
+    if let Some(seconds) = args.live {
+        let length = Duration::from_secs(seconds.get().into());
+        let live = live::measure(bundle, args.threads.get(), length)?;
+        if args.json {
+            println!("{}", serde_json::to_string_pretty(&live)?);
+        } else {
+            live.print();
+        }
+        return Ok(());
+    }
     let jpeg = frame(args.photo.as_deref())?;
     let (threads, rounds) = (args.threads.get(), args.rounds.get());
     let measured = thread::scope(|scope| {

@@ -2,7 +2,7 @@
 # The mirror on a real Linux kernel without any hardware: an emulated machine with a virtual camera, display and keyboard.
 # Checks that a face reaches the screen, is aged when a key asks for it, and that camera and display may go and come back.
 #
-#   bash tests/emulated.sh          about five minutes; needs Debian (apt) and cargo
+#   bash tests/emulated.sh          two minutes after the build; needs Debian (apt) and cargo
 #
 # It is slower than a board by about fifty times, so nothing here measures speed. Screenshots stay in the cache folder.
 set -euo pipefail
@@ -69,9 +69,10 @@ boot() {
         -qmp "tcp:127.0.0.1:$qmp,server=on,wait=off" > "$cache/qemu.log" 2>&1 &
     machine=$!
     trap 'kill "$machine" 2> /dev/null || true' EXIT
+    local end=$((SECONDS + 300))
     until grep -q "machine is up" "$cache/serial.log" 2> /dev/null; do
         kill -0 "$machine" 2> /dev/null || die "QEMU ended: $(cat "$cache/qemu.log")"
-        [ "$SECONDS" -lt 600 ] || die "the machine does not come up; see $cache/serial.log"
+        [ "$SECONDS" -lt "$end" ] || die "the machine does not come up; see $cache/serial.log"
         sleep 1
     done
     exec 3<> "/dev/tcp/127.0.0.1/$hand" 4<> "/dev/tcp/127.0.0.1/$qmp"
@@ -104,8 +105,8 @@ shot() { ask "{\"execute\":\"screendump\",\"arguments\":{\"filename\":\"$cache/s
 key() { ask "{\"execute\":\"send-key\",\"arguments\":{\"keys\":[{\"type\":\"qcode\",\"data\":\"$1\"}]}}"; }
 judge() { "$target/examples/hardware" "$@"; }
 has_face() { shot "$1" && judge face "$cache/shots/$1.png" > /dev/null 2>&1; }
-no_face() { ! has_face "$1"; }
-# The log of a program in the machine has a line.
+no_face() { shot "$1" && ! judge face "$cache/shots/$1.png" > /dev/null 2>&1; }
+# The log of a program in the machine has a line. (A repeated message is written once a minute only.)
 logged() { inside "grep -c '$2' /tmp/$1.log" > /dev/null; }
 
 # Waits until a check holds, for a number of seconds.
@@ -135,7 +136,7 @@ check() {
 
 feed() { inside "(hardware feed /pictures/visitor1.png $1 $2 > /tmp/feed.log 2>&1 &)" && within 30 logged feed fed; }
 node() { inside "basename \$(dirname \$(grep -l $1 /sys/class/video4linux/*/name))" | sed 's,^,/dev/,'; }
-unplug() { inside "killall hardware-feed 2> /dev/null; echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind"; }
+unplug() { inside "echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind"; }
 plug() { inside "echo vivid.0 > /sys/bus/platform/drivers/vivid/bind"; }
 monitor() { inside "echo $1 > /sys/class/drm/card0-Virtual-1/status"; }
 aged() { shot aged && judge aged "$cache/shots/plain.png" "$cache/shots/aged.png"; }
@@ -158,14 +159,14 @@ check "a key is heard" within 30 logged look Older
 check "the face is aged as this machine ages it" within 60 logged look "older true"
 check "the aged face is on the display" within 60 aged
 key left
-unplug > /dev/null || true
+unplug
 check "an unplugged camera is noticed" within 20 logged look "no camera"
 plug
 check "it is used again" within 20 logged look "scene 2"
 monitor off
 check "a display that is switched off is noticed" within 20 logged look "no display"
 monitor detect
-check "it is used again" within 30 logged look "display Virtual-1.*"
+check "it is used again" within 30 logged look "shown again"
 inside "killall hardware" || true
 
 say "edge run: the kiosk itself"
@@ -173,10 +174,11 @@ inside "(edge run --config /kiosk.toml > /tmp/edge.log 2>&1 &)"
 check "the kiosk finds the camera" within 60 logged edge "camera /dev/video0"
 check "a picture is held before it" feed "$(node vid-out)" "$(node vid-cap)"
 check "the visitor's face is on the display" within 90 has_face kiosk
-unplug > /dev/null || true
+unplug
 check "without a camera nobody is shown" within 60 no_face nocamera
 plug
-check "the camera is used again" within 30 logged edge "camera /dev/video0"
+check "a picture is held before it again" feed "$(node vid-out)" "$(node vid-cap)"
+check "the visitor's face is back on the display" within 90 has_face back
 check "the kiosk runs on" inside "pidof edge > /dev/null"
 
 say "$passed passed, $failed failed; screenshots in $cache/shots"

@@ -97,7 +97,7 @@ fn look() -> anyhow::Result<()> {
     let (mut camera, mut screen) = (Camera::new(CameraSettings::default()), Kms::new(KmsSettings::default()));
     let mut devices = Devices::new(Keys::default(), None);
     let (mut finder, mut mirror) = (FaceFinder::embedded()?, mirror()?);
-    let (mut older, mut presses) = (false, Vec::new());
+    let (mut older, mut dark, mut presses) = (false, false, Vec::new());
     let start = Instant::now();
     loop {
         let at = start.elapsed();
@@ -121,9 +121,13 @@ fn look() -> anyhow::Result<()> {
             Ok(None) => bail!("a camera never ends"),
             Err(error) => println!("{at:.1?} {error}"),
         }
-        if let Err(error) = screen.present(&canvas) {
-            println!("{at:.1?} {error}");
+        let shown = screen.present(&canvas);
+        match &shown {
+            Ok(()) if dark => println!("{at:.1?} shown again"),
+            Ok(()) => {}
+            Err(error) => println!("{at:.1?} {error}"),
         }
+        dark = shown.is_err();
     }
 }
 

@@ -77,6 +77,7 @@ impl Tracker {
             Some(last) if self.empty == 0 && !self.over => self.finder.follow(picture, &last.face)?,
             _ => None,
         };
+        let followed_on = followed.is_some();
         let face = match followed {
             Some(face) => Some(face),
             None => self.find(picture, now)?,
@@ -86,16 +87,16 @@ impl Tracker {
             return Ok(None);
         };
         self.empty = 0;
-        let visitor =
-            match self.last.as_ref().filter(|last| now.saturating_sub(last.at) <= MEMORY && is_same(&last.face, &face))
-            {
-                Some(last) => last.visitor,
-                None => {
-                    self.visitors += 1;
-                    self.steady = Steady::default();
-                    self.visitors
-                }
-            };
+        // Who was followed is the same, however long a slow board takes for a frame.
+        let same = |last: &&Last| followed_on || now.saturating_sub(last.at) <= MEMORY && is_same(&last.face, &face);
+        let visitor = match self.last.as_ref().filter(same) {
+            Some(last) => last.visitor,
+            None => {
+                self.visitors += 1;
+                self.steady = Steady::default();
+                self.visitors
+            }
+        };
         let landmarks = self.steady.follow(&face.landmarks, now);
         self.last = Some(Last { face, at: now, visitor });
         Ok(Some(Seen { visitor, landmarks, facing: facing(&landmarks), velocity: self.steady.velocity() }))
@@ -176,6 +177,12 @@ mod tests {
         assert_eq!(film.see(&nobody, 1.0, 0), None);
         assert_eq!(film.see(&here, 5.0, 0).unwrap().visitor, 2, "somebody else may have come");
         assert_eq!(film.see(&here, 5.1, 1).unwrap().visitor, 3, "another scene shows somebody else");
+    }
+
+    #[test]
+    fn on_a_board_that_takes_seconds_for_a_frame_a_visitor_stays_the_same() {
+        let (mut film, here) = (Film::new(), wall(&[(0, 200, 100, 240)]));
+        assert_eq!([0.0, 4.0, 9.0].map(|seconds| film.see(&here, seconds, 0).unwrap().visitor), [1, 1, 1]);
     }
 
     #[test]

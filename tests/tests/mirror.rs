@@ -125,3 +125,30 @@ fn the_bench_measures_each_stage() {
         assert!(report.to_string().contains(stage), "{stage} is missing in {report}");
     }
 }
+
+#[test]
+fn broken_settings_and_a_broken_generator_leave_a_mirror_that_says_so() {
+    let work = folder();
+    let (settings, bundle) = (work.path().join("kiosk.toml"), work.path().join("bundle"));
+    fs::write(&settings, "[visit]\nsweep_seconds = 5\n[screen]\nrotation = 45\n").unwrap();
+    fs::create_dir(&bundle).unwrap();
+    fs::write(bundle.join("manifest.json"), "{}").unwrap();
+    let shown = |screen: &str, more: &[&Path]| {
+        let folder = work.path().join(screen);
+        let mut program = edge().within(work.path()).args(["run", "--for", "8", "--screen"]);
+        program = program.arg(format!("png:{}", folder.display()));
+        for (name, path) in ["--config", "--model"].into_iter().zip(more) {
+            program = program.arg(name).arg(path);
+        }
+        (program.run().succeeded().said(), pictures::open(&folder.join("frame-0006.png")))
+    };
+    let (said, broken) = shown("broken", &[&settings, &bundle]);
+    for words in ["kiosk.toml, line 4", "screen.rotation", "goes on without ageing"] {
+        assert!(said.contains(words), "{words} is missing in: {said}");
+    }
+    fs::write(&settings, "").unwrap();
+    let (_, plain) = shown("plain", &[&settings, &bundle]);
+    let (_, aged) = shown("aged", &[&settings]);
+    assert_ne!(broken, plain, "the corner tells staff of the settings");
+    assert_ne!(plain, aged, "without a generator nobody is aged");
+}

@@ -14,7 +14,7 @@ use crate::photo::{self, PhotoError};
 use crate::scene::Scene;
 use crate::texts::{self, TextsError};
 use crate::timing::{Spread, peak_memory, timed};
-use crate::view::{Page, Picture, View};
+use crate::view::{Inside, Page, Picture, View};
 use embedded_graphics::prelude::OriginDimensions;
 use image::RgbImage;
 use image::imageops::{self, FilterType};
@@ -82,8 +82,9 @@ const SIZE: (u32, u32) = (1280, 720);
 /// Size of the screen that is drawn for.
 const SCREEN: (u32, u32) = (1280, 800);
 
-/// Names of the stages, in order. `path` is what a frame of a followed face costs: all but find.
-const STAGES: [&str; 8] = ["decode", "find", "follow", "crop", "age", "compose", "draw", "path"];
+/// Names of the stages, in order. `inside` is a picture of the educator's view: the net with its layers' outputs, and the page.
+/// `path` is what a frame of a followed face costs: all but find and inside.
+const STAGES: [&str; 9] = ["decode", "find", "follow", "crop", "age", "compose", "draw", "inside", "path"];
 
 #[derive(Debug, Serialize)]
 struct Report<'a> {
@@ -121,7 +122,8 @@ pub fn run(args: &Args) -> Result<(), BenchError> {
     let measured = thread::scope(|scope| {
         let worker = || {
             let ager = Ager::new(&bundle).map_err(ModelError::from)?;
-            measure(Mirror::new(ager), &jpeg, rounds)
+            let inside = Mirror::new(Ager::with_features(&bundle).map_err(ModelError::from)?);
+            measure(Mirror::new(ager), inside, &jpeg, rounds)
         };
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         workers.into_iter().map(|worker| worker.join().map_err(|_| BenchError::Thread)?).collect::<Result<Vec<_>, _>>()
@@ -180,7 +182,12 @@ fn frame(photo: Option<&std::path::Path>) -> Result<Vec<u8>, BenchError> {
     Ok(jpeg)
 }
 
-fn measure(mut mirror: Mirror, jpeg: &[u8], rounds: usize) -> Result<Vec<[f64; STAGES.len()]>, BenchError> {
+fn measure(
+    mut mirror: Mirror,
+    mut layers: Mirror,
+    jpeg: &[u8],
+    rounds: usize,
+) -> Result<Vec<[f64; STAGES.len()]>, BenchError> {
     let mut finder = FaceFinder::embedded()?;
     let mut screen = Canvas::new(embedded_graphics::prelude::Size::new(SCREEN.0, SCREEN.1));
     let mut scene = Scene::new(screen.size(), None);
@@ -203,7 +210,15 @@ fn measure(mut mirror: Mirror, jpeg: &[u8], rounds: usize) -> Result<Vec<[f64; S
         let page = Page::Ageing { picture, age: years, held: false, limit: (15.0, 65.0), countdown: None };
         let view = View { now: Duration::ZERO, page, language: 0, buttons: &[], notice: None };
         let ((), draw) = timed(|| scene.draw(&mut screen, &view, &languages));
-        Ok([decode, find, follow, crop, age, compose, draw, decode + follow + crop + age + compose + draw])
+        layers.look(&photo::read_bytes(jpeg, "frame")?, &landmarks)?;
+        let (inside, look) = timed(|| layers.look_inside(&condition));
+        let (edit, features) = inside?;
+        let inside = Inside { crop: layers.crop().to_vec(), edit, features };
+        let page = Page::Inside { picture, age: years, inside: &inside };
+        let view = View { now: Duration::ZERO, page, language: 0, buttons: &[], notice: None };
+        let ((), show) = timed(|| scene.draw(&mut screen, &view, &languages));
+        let path = decode + follow + crop + age + compose + draw;
+        Ok([decode, find, follow, crop, age, compose, draw, look + show, path])
     };
     // The first round fills caches and buffers.
     round(0)?;

@@ -92,6 +92,10 @@ impl Ager {
         self.size
     }
 
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Ages a crop, `[3, S, S]` planar in −1..1.
     pub fn age(&mut self, crop: &[f32], condition: &Condition) -> Result<Edit, AgerError> {
         Ok(self.look_inside(crop, condition)?.0)

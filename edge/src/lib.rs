@@ -5,6 +5,7 @@
 pub mod ager;
 pub mod bundle;
 pub mod canvas;
+pub mod clarity;
 pub mod cli;
 pub mod clock;
 pub mod commands;

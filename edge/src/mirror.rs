@@ -2,10 +2,12 @@
 //! is composed into a picture. The trainer measures through this very path.
 
 use crate::ager::{Ager, AgerError, Edit, Feature};
+use crate::clarity::Clarity;
 use crate::compose::{ComposeError, Composer};
 use image::RgbImage;
 use shared::crop::{CropError, Picture, cut};
 use shared::geometry::FitError;
+use shared::manifest::Kind;
 use shared::pixel::{self, SizeMismatch};
 use shared::{Alignment, Condition, Landmarks};
 
@@ -13,6 +15,7 @@ use shared::{Alignment, Condition, Landmarks};
 pub struct Mirror {
     ager: Ager,
     composer: Composer,
+    clarity: Clarity,
     square: Vec<u8>,
     crop: Vec<f32>,
 }
@@ -35,7 +38,13 @@ pub enum MirrorError {
 impl Mirror {
     pub fn new(ager: Ager) -> Self {
         let values = 3 * ager.size() * ager.size();
-        Self { ager, composer: Composer::default(), square: vec![0; values], crop: vec![0.0; values] }
+        Self {
+            ager,
+            composer: Composer::default(),
+            clarity: Clarity::default(),
+            square: vec![0; values],
+            crop: vec![0.0; values],
+        }
     }
 
     /// Cuts the crop of the face with `landmarks` (the picture's pixels), to be aged next. Gives its alignment.
@@ -44,17 +53,22 @@ impl Mirror {
         let picture = Picture::new(picture, picture.width() as usize, picture.height() as usize)?;
         cut(&picture, &alignment, self.ager.size(), &mut self.square)?;
         pixel::to_planar(&self.square, &mut self.crop)?;
+        self.clarity.look(&self.crop, self.ager.size());
         Ok(alignment)
     }
 
     /// Ages the face that was looked at last.
     pub fn age(&mut self, condition: &Condition) -> Result<Edit, MirrorError> {
-        Ok(self.ager.age(&self.crop, condition)?)
+        Ok(self.look_inside(condition)?.0)
     }
 
     /// As [`Self::age`], with the middle layers' outputs, if its generator gives them.
     pub fn look_inside(&mut self, condition: &Condition) -> Result<(Edit, Vec<Feature>), MirrorError> {
-        Ok(self.ager.look_inside(&self.crop, condition)?)
+        let (mut edit, features) = self.ager.look_inside(&self.crop, condition)?;
+        if self.ager.kind() == Kind::Edit {
+            self.clarity.suit(&mut edit, self.ager.size());
+        }
+        Ok((edit, features))
     }
 
     /// The crop that was looked at last, `[3, S, S]` in −1..1.
@@ -72,7 +86,6 @@ impl Mirror {
 mod tests {
     use super::*;
     use crate::testing;
-    use shared::manifest::Kind;
     use shared::{Decade, Point, Similarity};
 
     fn mirror() -> Mirror {

@@ -248,8 +248,8 @@ fn groups(evaluation: &Evaluation) -> Table {
 const PHOTOGRAPHS: &str = "Standard deviations over 90 frames of a face that moves a little, each found and aged by itself, in years and \
                            in levels of 255.";
 const MIRROR: &str = "Standard deviations over 90 frames of a camera before which a face sways a little, followed and aged as the mirror \
-                      does it live, in years and in levels of 255. Flicker is the mean change from frame to frame inside the face of \
-                      what was added to it (source: of the camera's frames); unsteadied with landmarks as found and each frame's own edit.";
+                      does it live, in years and in levels of 255. Flicker is the mean change from frame to frame inside the face; \
+                      that of what was added without the camera's noise; unsteadied: landmarks as found and each frame's own edit.";
 
 fn steadiness(steadiness: &Steadiness, how: &str, note: &'static str) -> Table {
     let mut table = Table::new(format!("Steadiness, {how}"), note, &["", "aged to 60s", "source"]);
@@ -268,7 +268,8 @@ fn living(living: &Living) -> Table {
     let mut table = steadiness(&living.steadiness, "as a mirror", MIRROR);
     let flicker = &living.flicker;
     table.row("flicker", numbers(&[flicker.flicker, flicker.flicker_source], 2));
-    table.row("flicker, unsteadied", [number(flicker.flicker_unsteadied, 2), "–".into()]);
+    table.row("flicker of what was added", [number(flicker.flicker_edit, 2), "–".into()]);
+    table.row("the same, unsteadied", [number(flicker.flicker_unsteadied, 2), "–".into()]);
     table
 }
 

@@ -46,11 +46,14 @@ pub struct Living {
 /// Mean absolute change from frame to frame inside the face, re-aligned, of 255.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Flicker {
-    /// Of what was added to the face.
-    pub flicker: f64,
+    /// Of what is added to the face: edits of the noisy frames, done to frames without noise and in one light, as the
+    /// camera's own noise, moved along with the pixels, would outweigh it.
+    pub flicker_edit: f64,
     /// The same with landmarks as they are found and each frame's own edit.
     pub flicker_unsteadied: f64,
-    /// Of the camera's frames: noise and light.
+    /// Of the aged frames as they are shown, noise and light included.
+    pub flicker: f64,
+    /// The same of the camera's frames.
     pub flicker_source: f64,
 }
 
@@ -70,15 +73,17 @@ pub fn face(
     let mut last = None;
     let (mut years, mut years_source) = (Vec::new(), Vec::new());
     let mut spreads = [Spread::default(), Spread::default(), Spread::default()];
-    let [mut steadied, mut unsteadied, mut camera] = [Changes::default(), Changes::default(), Changes::default()];
+    let [mut steadied, mut unsteadied] = [Changes::default(), Changes::default()];
+    let [mut moving, mut camera] = [Changes::default(), Changes::default()];
     let mut lost = 0;
     for number in 0..ALL_FRAMES {
         let seconds = number as f32 / RATE;
         let moved = sway.at(seconds, &photo);
         let picture = Arc::new(steady::frame(&photo, &moved, sway.light(seconds), &mut random)?);
+        let clean = steady::filmed(&photo, &moved, |value| value)?;
         let at = Duration::from_secs_f32(seconds);
         let frame = Frame { picture, scene: 0, number: number as u64, at };
-        let aged = glass.age(mirror, &frame)?;
+        let aged = glass.age(mirror, &frame, &clean)?;
         last = match &last {
             Some(last) => finder.follow(&frame.picture, last)?,
             None => finder.find(&frame.picture)?.into_iter().next(),
@@ -88,21 +93,23 @@ pub fn face(
             continue;
         }
         let truth = landmarks.map(&moved);
-        let now = pixels(&frame.picture, &truth)?;
+        let (now, calm) = (pixels(&frame.picture, &truth)?, pixels(&clean, &truth)?);
         camera.add(&now);
         match &last {
-            Some(face) => unsteadied.add(&added(&aged_alone(mirror, &frame.picture, &face.landmarks)?, &truth, &now)?),
+            Some(face) => unsteadied.add(&added(&aged_alone(mirror, &frame, &face.landmarks, &clean)?, &truth, &calm)?),
             None => unsteadied.pause(),
         }
-        let Some(aged) = aged else {
+        let Some([aged, aged_clean]) = aged else {
             lost += 1;
             steadied.pause();
+            moving.pause();
             continue;
         };
         years.push(judges.ages(&aged, &truth)?);
         years_source.push(judges.ages(&frame.picture, &truth)?);
         let edit = added(&aged, &truth, &now)?;
-        steadied.add(&edit);
+        moving.add(&edit.iter().zip(&now).map(|(edit, now)| edit + now).collect::<Vec<_>>());
+        steadied.add(&added(&aged_clean, &truth, &calm)?);
         let [old, source, edits] = &mut spreads;
         old.add(edit.iter().zip(&now).map(|(edit, now)| edit + now));
         source.add(now.into_iter());
@@ -110,8 +117,9 @@ pub fn face(
     }
     let mask = super::limits::upright_mask(&landmarks)?;
     let flicker = Flicker {
-        flicker: steadied.inside(&mask),
+        flicker_edit: steadied.inside(&mask),
         flicker_unsteadied: unsteadied.inside(&mask),
+        flicker: moving.inside(&mask),
         flicker_source: camera.inside(&mask),
     };
     Ok(Some((steady::Face::of(person, lost, [&years, &years_source], &spreads, &mask), flicker)))
@@ -122,8 +130,9 @@ pub fn summary(faces: Vec<(steady::Face, Flicker)>) -> Option<Living> {
     let (faces, flickers): (Vec<_>, Vec<Flicker>) = faces.into_iter().unzip();
     let over = |of: fn(&Flicker) -> f64| mean(&flickers.iter().map(of).collect::<Vec<_>>());
     let flicker = Flicker {
-        flicker: over(|face| face.flicker),
+        flicker_edit: over(|face| face.flicker_edit),
         flicker_unsteadied: over(|face| face.flicker_unsteadied),
+        flicker: over(|face| face.flicker),
         flicker_source: over(|face| face.flicker_source),
     };
     Some(Living { steadiness: steady::summary(faces)?, flicker, flickers })
@@ -136,9 +145,14 @@ struct Glass {
 }
 
 impl Glass {
-    /// The frame as the mirror shows it at the age of the 60s, with the edits that the mirror would wish for; `None` where it
-    /// sees nobody.
-    fn age(&mut self, mirror: &mut Mirror, frame: &Frame) -> Result<Option<RgbImage>, EvaluateError> {
+    /// The frame as the mirror shows it at the age of the 60s, with the edits that the mirror would wish for, and the same done
+    /// to `clean`; `None` where it sees nobody.
+    fn age(
+        &mut self,
+        mirror: &mut Mirror,
+        frame: &Frame,
+        clean: &RgbImage,
+    ) -> Result<Option<[RgbImage; 2]>, EvaluateError> {
         let Some(seen) = self.tracker.see(frame)? else { return Ok(None) };
         let age = Decade::Sixties.middle();
         mirror.look(&frame.picture, &seen.landmarks)?;
@@ -149,19 +163,27 @@ impl Glass {
                 break;
             }
         }
-        let (mut edit, mut picture) = (Edit::default(), (*frame.picture).clone());
+        let (mut edit, mut pictures) = (Edit::default(), [(*frame.picture).clone(), clean.clone()]);
         if self.years.at(age, seen.facing, &mut edit) {
-            mirror.compose(&mut picture, &Alignment::of(&seen.landmarks).map_err(MirrorError::Align)?, &edit)?;
+            let alignment = Alignment::of(&seen.landmarks).map_err(MirrorError::Align)?;
+            for picture in &mut pictures {
+                mirror.compose(picture, &alignment, &edit)?;
+            }
         }
-        Ok(Some(picture))
+        Ok(Some(pictures))
     }
 }
 
-/// A frame aged by itself.
-fn aged_alone(mirror: &mut Mirror, frame: &RgbImage, landmarks: &Landmarks) -> Result<RgbImage, EvaluateError> {
-    let alignment = mirror.look(frame, landmarks)?;
+/// `clean` with the edit of the frame that it is the calm one of, which is aged by itself.
+fn aged_alone(
+    mirror: &mut Mirror,
+    frame: &Frame,
+    landmarks: &Landmarks,
+    clean: &RgbImage,
+) -> Result<RgbImage, EvaluateError> {
+    let alignment = mirror.look(&frame.picture, landmarks)?;
     let edit = mirror.age(&Condition::one_hot(Decade::Sixties))?;
-    let mut picture = frame.clone();
+    let mut picture = clean.clone();
     mirror.compose(&mut picture, &alignment, &edit)?;
     Ok(picture)
 }

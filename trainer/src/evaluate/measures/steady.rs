@@ -186,14 +186,23 @@ pub(super) fn frame(
     light: f32,
     random: &mut ChaCha8Rng,
 ) -> Result<RgbImage, EvaluateError> {
+    // The sum of three uniform numbers is near enough to a normal one; its deviation is half of that of each one's range.
+    let mut noise = || 2.0 * NOISE * ((0..3).map(|_| random.random::<f32>()).sum::<f32>() - 1.5);
+    filmed(photo, moved, |value| value * light + noise())
+}
+
+/// The photograph moved, and each value seen by a sensor.
+pub(super) fn filmed(
+    photo: &RgbImage,
+    moved: &Similarity,
+    mut sensor: impl FnMut(f32) -> f32,
+) -> Result<RgbImage, EvaluateError> {
     let back = moved.inverse().ok_or(EvaluateError::Framing)?;
     let picture = Picture::new(photo, photo.width() as usize, photo.height() as usize)
         .map_err(|error| crate::evaluate::JudgeError::Chip(error.into()))?;
-    // The sum of three uniform numbers is near enough to a normal one; its deviation is half of that of each one's range.
-    let mut noise = || 2.0 * NOISE * ((0..3).map(|_| random.random::<f32>()).sum::<f32>() - 1.5);
     Ok(RgbImage::from_fn(photo.width(), photo.height(), |x, y| {
         let colour = picture.sample(back.apply(Point::new(x as f32 + 0.5, y as f32 + 0.5)));
-        Rgb(colour.map(|value| (value * light + noise()).round().clamp(0.0, 255.0) as u8))
+        Rgb(colour.map(|value| sensor(value).round().clamp(0.0, 255.0) as u8))
     }))
 }
 

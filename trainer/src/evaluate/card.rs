@@ -115,6 +115,7 @@ mod tests {
             shape: shape::measure(&all, &shapes),
             groups: fairness::measure(&all, &real, &shapes),
             steadiness: None,
+            living: None,
         };
         evaluation.goals = goals::goals(&evaluation);
         let missed: Vec<_> = evaluation.goals.iter().filter(|goal| !goal.met).map(|goal| goal.what.as_str()).collect();

@@ -130,14 +130,17 @@ pub fn goals(evaluation: &Evaluation) -> Vec<Goal> {
             worse + unsure == 0,
         );
     }
-    for judged in evaluation.steadiness.iter().flat_map(|steadiness| &steadiness.judged) {
-        let found = format!("{:.2} (source {:.2})", judged.aged, judged.source);
-        goal(
-            format!("{}: wavering of the judged age over 90 frames", judged.judge),
-            format!("at most {STEADY} years"),
-            found,
-            judged.aged <= STEADY,
-        );
+    let photographs = evaluation.steadiness.iter().map(|steadiness| (steadiness, ""));
+    let mirror = evaluation.living.iter().map(|living| (&living.steadiness, ", as a mirror"));
+    for (steadiness, how) in photographs.chain(mirror) {
+        for judged in &steadiness.judged {
+            goal(
+                format!("{}: wavering of the judged age over {} frames{how}", judged.judge, steadiness.frames),
+                format!("at most {STEADY} years"),
+                format!("{:.2} (source {:.2})", judged.aged, judged.source),
+                judged.aged <= STEADY,
+            );
+        }
     }
     goals
 }

@@ -18,13 +18,14 @@ use edge::ager::AgerError;
 use edge::bundle::{Bundle, BundleError};
 use edge::face::FaceError;
 use edge::files::write_atomic;
+use edge::mirror::MirrorError;
 use edge::photo::PhotoError;
 use edge::photograph::PhotographError;
 use indicatif::{ProgressBar, ProgressStyle};
 use judges::reference::{self, Agreement};
 use judges::{Judges, net::JudgeError};
 use measures::fairness::Group;
-use measures::{age, fairness, identity, limits, realism, shape, steady};
+use measures::{age, fairness, identity, limits, living, realism, shape, steady};
 use rayon::prelude::*;
 use sample::Person;
 use serde::Serialize;
@@ -43,7 +44,7 @@ pub struct Args {
     /// People of each decade
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     pub faces: u32,
-    /// People of whom 90 frames each tell how steady the aged face is
+    /// People of whom 90 photographs and 90 frames of the living mirror tell how steady the aged face is
     #[arg(long, default_value_t = 12)]
     pub steady: usize,
     /// A labelled dataset with a val part
@@ -78,6 +79,8 @@ pub enum EvaluateError {
     Photo(#[from] PhotoError),
     #[error(transparent)]
     Photograph(#[from] PhotographError),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     #[error("a face's points cannot be aligned: {0}")]
     Points(#[from] FitError),
     #[error("the portraits are not framed as expected; this build is broken")]
@@ -102,7 +105,10 @@ pub struct Evaluation {
     pub limits: limits::Limits,
     pub shape: Option<shape::Shape>,
     pub groups: Vec<Group>,
+    /// Of frames aged as photographs, each by itself.
     pub steadiness: Option<steady::Steadiness>,
+    /// Of the living mirror.
+    pub living: Option<living::Living>,
 }
 
 /// Which bundle.
@@ -205,8 +211,9 @@ fn evaluate(
     }
 
     let chosen = steady::chosen(people, steady);
-    let progress = self::progress(&name, "frames", chosen.len() * steady::FRAMES);
+    let progress = self::progress(&name, "frames", chosen.len() * (steady::FRAMES + living::ALL_FRAMES));
     let faces = each(bundle, &chosen, |device, person| steady::face(device, judges, person, || progress.inc(1)))?;
+    let visitors = each(bundle, &chosen, |device, person| living::face(device, judges, person, || progress.inc(1)))?;
     progress.finish_and_clear();
 
     let all: Vec<&Subject> = subjects.iter().collect();
@@ -229,6 +236,7 @@ fn evaluate(
         shape: shape::measure(&all, &shapes),
         groups: fairness::measure(&all, &real, &shapes),
         steadiness: steady::summary(faces.into_iter().flatten().collect()),
+        living: living::summary(visitors.into_iter().flatten().collect()),
     };
     evaluation.goals = goals::goals(&evaluation);
     Ok((evaluation, subjects))

@@ -18,8 +18,8 @@ use shared::{Landmarks, Similarity};
 
 /// What ages people; one a thread.
 pub struct Device {
-    finder: FaceFinder,
-    mirror: Mirror,
+    pub(super) finder: FaceFinder,
+    pub(super) mirror: Mirror,
 }
 
 /// A person through the decades.

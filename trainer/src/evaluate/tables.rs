@@ -3,7 +3,7 @@
 use super::Evaluation;
 use super::judges::reference::Agreement;
 use super::measures::fairness::{Flag, UNFAIR};
-use super::measures::{Decades, age::Ages};
+use super::measures::{Decades, age::Ages, living::Living, steady::Steadiness};
 use shared::Decade;
 use std::fmt::Write as _;
 
@@ -155,7 +155,8 @@ pub fn all(evaluation: &Evaluation) -> Vec<Table> {
     tables.push(realism(evaluation));
     tables.push(limits(evaluation));
     tables.push(groups(evaluation));
-    tables.push(steadiness(evaluation));
+    tables.extend(evaluation.steadiness.as_ref().map(|measured| steadiness(measured, "as photographs", PHOTOGRAPHS)));
+    tables.extend(evaluation.living.as_ref().map(living));
     tables.retain(|table| !table.rows.is_empty());
     tables
 }
@@ -244,19 +245,31 @@ fn groups(evaluation: &Evaluation) -> Table {
     table
 }
 
-fn steadiness(evaluation: &Evaluation) -> Table {
-    let note = "Standard deviations over 90 frames of a face that moves a little, in years and in levels of 255.";
-    let mut table = Table::new("Steadiness", note, &["", "aged to 60s", "source"]);
-    if let Some(steadiness) = &evaluation.steadiness {
-        for judged in &steadiness.judged {
-            table.row(&format!("{}, years", judged.judge), numbers(&[judged.aged, judged.source], 2));
-        }
-        table.row("pixels inside the face", numbers(&[steadiness.pixels, steadiness.pixels_source], 2));
-        table.row("what was added to the face", [number(steadiness.pixels_edit, 2), "–".into()]);
-        table.row("frames without a face", percent(&[steadiness.lost]).into_iter().chain(["–".into()]));
-        let faces = &steadiness.faces;
-        table.row("faces", [faces.len().to_string(), faces.len().to_string()]);
+const PHOTOGRAPHS: &str = "Standard deviations over 90 frames of a face that moves a little, each found and aged by itself, in years and \
+                           in levels of 255.";
+const MIRROR: &str = "Standard deviations over 90 frames of a camera before which a face sways a little, followed and aged as the mirror \
+                      does it live, in years and in levels of 255. Flicker is the mean change from frame to frame inside the face; \
+                      that of what was added without the camera's noise; unsteadied: landmarks as found and each frame's own edit.";
+
+fn steadiness(steadiness: &Steadiness, how: &str, note: &'static str) -> Table {
+    let mut table = Table::new(format!("Steadiness, {how}"), note, &["", "aged to 60s", "source"]);
+    for judged in &steadiness.judged {
+        table.row(&format!("{}, years", judged.judge), numbers(&[judged.aged, judged.source], 2));
     }
+    table.row("pixels inside the face", numbers(&[steadiness.pixels, steadiness.pixels_source], 2));
+    table.row("what was added to the face", [number(steadiness.pixels_edit, 2), "–".into()]);
+    table.row("frames without a face", percent(&[steadiness.lost]).into_iter().chain(["–".into()]));
+    let faces = &steadiness.faces;
+    table.row("faces", [faces.len().to_string(), faces.len().to_string()]);
+    table
+}
+
+fn living(living: &Living) -> Table {
+    let mut table = steadiness(&living.steadiness, "as a mirror", MIRROR);
+    let flicker = &living.flicker;
+    table.row("flicker", numbers(&[flicker.flicker, flicker.flicker_source], 2));
+    table.row("flicker of what was added", [number(flicker.flicker_edit, 2), "–".into()]);
+    table.row("the same, unsteadied", [number(flicker.flicker_unsteadied, 2), "–".into()]);
     table
 }
 

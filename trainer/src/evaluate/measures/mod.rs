@@ -5,6 +5,7 @@ pub mod age;
 pub mod fairness;
 pub mod identity;
 pub mod limits;
+pub mod living;
 pub mod realism;
 pub mod shape;
 pub mod steady;

@@ -15,14 +15,14 @@ use shared::{Decade, Point, Similarity};
 
 pub const FRAMES: usize = 90;
 /// How far a frame is from the photograph, at most: in widths of the picture, in parts of the size, in radians, in parts of the light.
-const SHIFT: f32 = 0.02;
-const SCALE: f32 = 0.03;
-const TURN: f32 = 0.035;
-const LIGHT: f32 = 0.06;
+pub(super) const SHIFT: f32 = 0.02;
+pub(super) const SCALE: f32 = 0.03;
+pub(super) const TURN: f32 = 0.035;
+pub(super) const LIGHT: f32 = 0.06;
 /// Standard deviation of the noise, of 255.
 const NOISE: f32 = 2.0;
 /// Side of the crops in which pixels are compared.
-const SIDE: usize = 112;
+pub(super) const SIDE: usize = 112;
 
 /// Means over the faces.
 #[derive(Clone, Debug, Serialize)]
@@ -78,14 +78,14 @@ pub fn face(
 ) -> Result<Option<Face>, EvaluateError> {
     let photo = edge::photo::read(&person.path)?;
     let Some(landmarks) = device.age(&photo)?.map(|aged| aged.face.landmarks) else { return Ok(None) };
-    let mut random =
-        ChaCha8Rng::seed_from_u64(person.file.bytes().fold(7, |seed, byte| seed * 31 % 1_000_003 + u64::from(byte)));
+    let mut random = random(person);
     let (mut years, mut years_source): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
-    let mut spreads = [const { Spread { sums: Vec::new(), squares: Vec::new(), count: 0.0 } }; 3];
+    let mut spreads = [Spread::default(), Spread::default(), Spread::default()];
     let mut lost = 0;
     for _ in 0..FRAMES {
         let moved = movement(&photo, &mut random);
-        let frame = frame(&photo, &moved, &mut random)?;
+        let light = 1.0 + random.random_range(-LIGHT..=LIGHT);
+        let frame = frame(&photo, &moved, light, &mut random)?;
         step();
         let Some(aged) = device.age(&frame)? else {
             lost += 1;
@@ -106,23 +106,40 @@ pub fn face(
         edit.add(old.iter().zip(&now).map(|(&old, &now)| f32::from(old) - f32::from(now)));
     }
     let mask = super::limits::upright_mask(&landmarks)?;
-    let [pixels, pixels_source, pixels_edit] = spreads.map(|spread| spread.inside(&mask));
-    let wavering = |ages: &[[Option<f64>; AGE_JUDGES.len()]]| {
-        core::array::from_fn(|judge| {
-            let ages: Option<Vec<f64>> = ages.iter().map(|ages| ages[judge]).collect();
-            ages.filter(|ages| ages.len() > 1).map(|ages| deviation(&ages))
-        })
-    };
-    Ok(Some(Face {
-        file: person.file.clone(),
-        group: person.group.clone(),
-        lost,
-        years: wavering(&years),
-        years_source: wavering(&years_source),
-        pixels,
-        pixels_source,
-        pixels_edit,
-    }))
+    Ok(Some(Face::of(person, lost, [&years, &years_source], &spreads, &mask)))
+}
+
+impl Face {
+    /// From the judged years of the aged face and of its source, and what their pixels and the difference of them went through.
+    pub(super) fn of(
+        person: &Person,
+        lost: usize,
+        [years, years_source]: [&[[Option<f64>; AGE_JUDGES.len()]]; 2],
+        [aged, source, edit]: &[Spread; 3],
+        mask: &[f32],
+    ) -> Self {
+        let wavering = |ages: &[[Option<f64>; AGE_JUDGES.len()]]| {
+            core::array::from_fn(|judge| {
+                let ages: Option<Vec<f64>> = ages.iter().map(|ages| ages[judge]).collect();
+                ages.filter(|ages| ages.len() > 1).map(|ages| deviation(&ages))
+            })
+        };
+        Self {
+            file: person.file.clone(),
+            group: person.group.clone(),
+            lost,
+            years: wavering(years),
+            years_source: wavering(years_source),
+            pixels: aged.inside(mask),
+            pixels_source: source.inside(mask),
+            pixels_edit: edit.inside(mask),
+        }
+    }
+}
+
+/// The same for a person whenever they are measured.
+pub(super) fn random(person: &Person) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(person.file.bytes().fold(7, |seed, byte| seed * 31 % 1_000_003 + u64::from(byte)))
 }
 
 /// Means over `faces`; nothing for nobody.
@@ -149,38 +166,56 @@ pub fn summary(faces: Vec<Face>) -> Option<Steadiness> {
     })
 }
 
-/// A small movement about the middle of the picture: its pixels → the frame's.
+/// A small movement at random: the photograph's pixels → the frame's.
 fn movement(photo: &RgbImage, random: &mut ChaCha8Rng) -> Similarity {
-    let (width, height) = (photo.width() as f32, photo.height() as f32);
     let mut at_most = |limit: f32| random.random_range(-limit..=limit);
-    let turned = Similarity::about(Point::new(0.5 * width, 0.5 * height), at_most(TURN), 1.0 + at_most(SCALE));
-    let shift = Point::new(at_most(SHIFT * width), at_most(SHIFT * width));
-    Similarity { shift: turned.shift + shift, ..turned }
+    moved(photo, at_most(TURN), at_most(SCALE), Point::new(at_most(SHIFT), at_most(SHIFT)))
 }
 
-/// The photograph moved, in a little other light, with noise.
-fn frame(photo: &RgbImage, moved: &Similarity, random: &mut ChaCha8Rng) -> Result<RgbImage, EvaluateError> {
+/// Turned (radians) and grown (by this part of the size) about the middle of the picture, and shifted (in its widths).
+pub(super) fn moved(photo: &RgbImage, turn: f32, growth: f32, shift: Point) -> Similarity {
+    let (width, height) = (photo.width() as f32, photo.height() as f32);
+    let turned = Similarity::about(Point::new(0.5 * width, 0.5 * height), turn, 1.0 + growth);
+    Similarity { shift: turned.shift + shift * width, ..turned }
+}
+
+/// The photograph moved, in `light` times the light, with noise.
+pub(super) fn frame(
+    photo: &RgbImage,
+    moved: &Similarity,
+    light: f32,
+    random: &mut ChaCha8Rng,
+) -> Result<RgbImage, EvaluateError> {
+    // The sum of three uniform numbers is near enough to a normal one; its deviation is half of that of each one's range.
+    let mut noise = || 2.0 * NOISE * ((0..3).map(|_| random.random::<f32>()).sum::<f32>() - 1.5);
+    filmed(photo, moved, |value| value * light + noise())
+}
+
+/// The photograph moved, and each value seen by a sensor.
+pub(super) fn filmed(
+    photo: &RgbImage,
+    moved: &Similarity,
+    mut sensor: impl FnMut(f32) -> f32,
+) -> Result<RgbImage, EvaluateError> {
     let back = moved.inverse().ok_or(EvaluateError::Framing)?;
     let picture = Picture::new(photo, photo.width() as usize, photo.height() as usize)
         .map_err(|error| crate::evaluate::JudgeError::Chip(error.into()))?;
-    let light = 1.0 + random.random_range(-LIGHT..=LIGHT);
-    // The sum of three uniform numbers is near enough to a normal one; its deviation is half of that of each one's range.
-    let mut noise = || 2.0 * NOISE * ((0..3).map(|_| random.random::<f32>()).sum::<f32>() - 1.5);
     Ok(RgbImage::from_fn(photo.width(), photo.height(), |x, y| {
         let colour = picture.sample(back.apply(Point::new(x as f32 + 0.5, y as f32 + 0.5)));
-        Rgb(colour.map(|value| (value * light + noise()).round().clamp(0.0, 255.0) as u8))
+        Rgb(colour.map(|value| sensor(value).round().clamp(0.0, 255.0) as u8))
     }))
 }
 
 /// Sums from which each value's standard deviation follows.
-struct Spread {
+#[derive(Default)]
+pub(super) struct Spread {
     sums: Vec<f64>,
     squares: Vec<f64>,
     count: f64,
 }
 
 impl Spread {
-    fn add(&mut self, values: impl Iterator<Item = f32>) {
+    pub(super) fn add(&mut self, values: impl Iterator<Item = f32>) {
         for (i, value) in values.map(f64::from).enumerate() {
             if i == self.sums.len() {
                 self.sums.push(0.0);
@@ -193,7 +228,7 @@ impl Spread {
     }
 
     /// Mean deviation of the values of pixels inside the mask, three a pixel.
-    fn inside(&self, mask: &[f32]) -> f64 {
+    pub(super) fn inside(&self, mask: &[f32]) -> f64 {
         let (mut sum, mut weights) = (0.0, 0.0);
         for (i, (total, squares)) in self.sums.iter().zip(&self.squares).enumerate() {
             let weight = f64::from(mask.get(i / 3).copied().unwrap_or_default());
@@ -212,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_does_not_change_does_not_waver() {
-        let mut spread = Spread { sums: Vec::new(), squares: Vec::new(), count: 0.0 };
+        let mut spread = Spread::default();
         for frame in 0..10 {
             spread.add([7.0, 7.0, 7.0, if frame % 2 == 0 { 10.0 } else { 14.0 }, 9.0, 9.0].into_iter());
         }
@@ -228,7 +263,8 @@ mod tests {
             let moved = movement(&photo, &mut random);
             let corner = Point::new(20.0, 100.0);
             assert!(moved.apply(corner).distance(corner) < 10.0);
-            let frame = frame(&photo, &moved, &mut random).unwrap();
+            let light = 1.0 + random.random_range(-LIGHT..=LIGHT);
+            let frame = frame(&photo, &moved, light, &mut random).unwrap();
             let off = frame.pixels().zip(photo.pixels()).map(|(a, b)| f64::from(a.0[2].abs_diff(b.0[2])));
             let off = mean(&off.collect::<Vec<_>>());
             assert!((1.0..8.0).contains(&off), "{off}");

@@ -8,8 +8,9 @@
 use crate::ager::Edit;
 use shared::{Condition, Decade};
 
-/// The share of a newer edit of the same decade.
-const FRESH: f32 = 0.35;
+/// The share of a newer edit of the same decade, once there are many: light and expressions come in within a second or two.
+/// The first ones count alike.
+const FRESH: f32 = 0.08;
 
 /// One visitor's edits.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Years {
     taken: [u64; Decade::ALL.len()],
     /// Decades that a worker is at.
     claimed: [bool; Decade::ALL.len()],
+    /// How many edits of each decade came in.
+    many: [u32; Decade::ALL.len()],
 }
 
 impl Years {
@@ -33,8 +36,11 @@ impl Years {
         self.count += 1;
         self.taken[decade.index()] = self.count;
         self.release(decade);
+        let many = &mut self.many[decade.index()];
+        *many = many.saturating_add(1);
+        let share = (1.0 / *many as f32).max(FRESH);
         match &mut self.edits[decade.index()] {
-            Some(edit) if edit.change.len() == fresh.change.len() => blend(edit, 1.0 - FRESH, fresh, FRESH),
+            Some(edit) if edit.change.len() == fresh.change.len() => blend(edit, 1.0 - share, fresh, share),
             slot => *slot = Some(fresh.clone()),
         }
     }
@@ -173,7 +179,7 @@ mod tests {
     fn the_decade_that_changes_least_is_known_once_all_are_there() {
         assert_eq!(full().nearest(), Some(Decade::Tens));
         let mut years = full();
-        for _ in 0..40 {
+        for _ in 0..80 {
             years.take(Decade::Tens, &edit(16, 0.9, 0.0));
         }
         assert_eq!(years.nearest(), Some(Decade::Twenties));

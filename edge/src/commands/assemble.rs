@@ -133,13 +133,18 @@ fn take_home(settings: &settings::TakeHome) -> TakeHome {
     }
 }
 
-/// What can be pressed. A key that no keyboard has is said, and left out with the others of its list.
-pub fn inputs(settings: &Settings) -> Vec<Box<dyn Input>> {
-    let settings::Input { touch, keys, gpio } = &settings.input;
-    let keys = Keys::with(keys).unwrap_or_else(|error| {
+/// What each key does. A key that no keyboard has is said, and left out with the others of its list.
+pub fn keys(settings: &settings::Input) -> Keys {
+    Keys::with(&settings.keys).unwrap_or_else(|error| {
         tracing::warn!("{error}; the usual keys are used");
         Keys::default()
-    });
+    })
+}
+
+/// What can be pressed.
+pub fn inputs(settings: &Settings) -> Vec<Box<dyn Input>> {
+    let settings::Input { touch, gpio, .. } = &settings.input;
+    let keys = keys(&settings.input);
     let mut inputs: Vec<Box<dyn Input>> = vec![Box::new(Devices::new(keys, touch.then_some(settings.screen.rotation)))];
     if let Some(settings::Gpio { chip, active_low, lines }) = gpio {
         let lines = lines.iter().map(|(&line, &button)| (line, button)).collect();

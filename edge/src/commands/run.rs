@@ -11,7 +11,7 @@ use crate::face::FaceFinder;
 use crate::frames::{Camera, FrameSource, Paced, Stills, camera};
 use crate::input::{Input, Script};
 use crate::kiosk::{Eyes, EyesError, Kiosk, KioskError, Make, Options, Threads, Together, Worker};
-use crate::screen::{Kms, Memory, PngFolder, Screen, ScreenError};
+use crate::screen::{Kms, Memory, PngFolder, Screen, ScreenError, Wiring};
 use crate::service::{Backlight, Health, Stop, Upkeep, write_journal};
 use crate::settings::{self, Device, Output, Settings, SettingsError};
 use crate::texts::TextsError;
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "auto|PATH|stills:DIR")]
     camera: Option<Device>,
     /// Where pictures go, in place of the settings: `auto` is a display, else a window, else a new folder; `none` is nowhere
-    #[arg(long, value_name = "auto|kms[:CARD]|window|png:DIR|none", value_parser = Shown::parse)]
+    #[arg(long, value_name = "auto|kms[:CARD]|window|spi:CONTROLLER|png:DIR|none", value_parser = Shown::parse)]
     screen: Option<Shown>,
     /// Folder of a generator bundle, in place of the settings' or the one inside this program
     #[arg(long, value_name = "BUNDLE")]
@@ -75,6 +75,8 @@ pub enum RunError {
     Signals(std::io::Error),
     #[error("this program was built without windows; build it with `--features window`, or choose another screen")]
     NoWindow,
+    #[error("this program was built without SPI panels; build it with `--features spi`, or choose another screen")]
+    NoPanel,
 }
 
 /// A picture a second is written where no display is.
@@ -83,9 +85,10 @@ const PNG_PERIOD: Duration = Duration::from_secs(1);
 const DWELL: Duration = Duration::from_secs(12);
 /// Stills come as fast as from a camera.
 const FRAME: Duration = Duration::from_millis(33);
-/// Folder and size of what is written where no display is.
+/// Folder of what is written where no display is.
 const PNG_FOLDER: &str = "as-time-goes-by";
-const PNG_SIZE: (u32, u32) = (720, 960);
+/// Size of pictures and windows unless the settings have a mode, and of what nobody sees.
+const PAGE_SIZE: (u32, u32) = (720, 960);
 const UNSEEN_SIZE: (u32, u32) = (1920, 1080);
 
 pub fn run(args: &Args) -> Result<(), RunError> {
@@ -130,15 +133,16 @@ pub fn run(args: &Args) -> Result<(), RunError> {
             mirror.live(&mut Memory::new(width, height), script)
         }
         Shown::On(Output::Kms(card)) => mirror.on_display(card, script),
-        Shown::On(Output::Window) => mirror.in_window(),
+        Shown::On(Output::Window) => mirror.in_window(script),
+        Shown::On(Output::Spi(wiring)) => mirror.on_panel(&wiring, script),
         Shown::On(Output::Png(folder)) => {
-            let (width, height) = mirror.png_size();
+            let (width, height) = mirror.page_size();
             mirror.into_files(PngFolder::new(&folder, width, height)?, script)
         }
         Shown::On(Output::Auto) if !on_desktop() && has_display(&settings) => mirror.on_display(None, script),
-        Shown::On(Output::Auto) if cfg!(feature = "window") && on_desktop() => mirror.in_window(),
+        Shown::On(Output::Auto) if cfg!(feature = "window") && on_desktop() => mirror.in_window(script),
         Shown::On(Output::Auto) => {
-            let (width, height) = mirror.png_size();
+            let (width, height) = mirror.page_size();
             mirror.into_files(PngFolder::fresh(PNG_FOLDER.as_ref(), width, height)?, script)
         }
     }
@@ -169,7 +173,30 @@ impl Mirror<'_> {
         self.live(&mut screen, inputs)
     }
 
-    fn in_window(self) -> Result<(), RunError> {
+    #[cfg(feature = "spi")]
+    fn on_panel(self, wiring: &Wiring, script: Vec<Box<dyn Input>>) -> Result<(), RunError> {
+        let mut screen = crate::screen::spi::open(wiring, self.settings.screen.rotation)?;
+        let mut inputs = assemble::inputs(self.settings);
+        inputs.extend(script);
+        self.live(&mut *screen, inputs)
+    }
+
+    #[cfg(not(feature = "spi"))]
+    fn on_panel(self, _: &Wiring, _: Vec<Box<dyn Input>>) -> Result<(), RunError> {
+        Err(RunError::NoPanel)
+    }
+
+    #[cfg(feature = "window")]
+    fn in_window(self, script: Vec<Box<dyn Input>>) -> Result<(), RunError> {
+        let keys = assemble::keys(&self.settings.input);
+        let (mut window, input) = crate::screen::Window::open(self.page_size(), keys, self.stop.clone())?;
+        let mut inputs: Vec<Box<dyn Input>> = vec![Box::new(input)];
+        inputs.extend(script);
+        self.live(&mut window, inputs)
+    }
+
+    #[cfg(not(feature = "window"))]
+    fn in_window(self, _: Vec<Box<dyn Input>>) -> Result<(), RunError> {
         Err(RunError::NoWindow)
     }
 
@@ -236,9 +263,9 @@ impl Mirror<'_> {
     }
 
     /// The mode of the settings, turned as the screen is, or an upright page.
-    fn png_size(&self) -> (u32, u32) {
+    fn page_size(&self) -> (u32, u32) {
         let screen = &self.settings.screen;
-        screen.mode.map_or(PNG_SIZE, |mode| screen.rotation.turned((mode.width, mode.height)))
+        screen.mode.map_or(PAGE_SIZE, |mode| screen.rotation.turned((mode.width, mode.height)))
     }
 }
 
@@ -294,7 +321,8 @@ mod tests {
     fn choices_are_parsed_strictly() {
         assert_eq!(Shown::parse("none"), Ok(Shown::Nowhere));
         assert_eq!(Shown::parse("png:x"), Ok(Shown::On(Output::Png("x".into()))));
-        for text in ["", "png:", "None", "teapot"] {
+        assert!(matches!(Shown::parse("spi:st7789"), Ok(Shown::On(Output::Spi(_)))));
+        for text in ["", "png:", "spi", "spi:teapot", "None", "teapot"] {
             assert!(Shown::parse(text).is_err(), "{text}");
         }
     }

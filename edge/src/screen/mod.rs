@@ -1,13 +1,22 @@
 //! Where canvases are shown. A canvas as the viewer sees it comes in; the screen turns it, changes its pixels' format and
-//! shows it all at once. [`Kms`] is a display, [`PngFolder`] writes each picture, [`Memory`] keeps the last one.
+//! shows it all at once. [`Kms`] is a display, [`PngFolder`] writes each picture, [`Memory`] keeps the last one. The features
+//! `spi` and `window` add small panels and windows on a desktop.
 
 pub mod kms;
 mod png_folder;
 mod rotation;
+#[cfg(feature = "spi")]
+pub mod spi;
+#[cfg(feature = "window")]
+mod window;
+mod wiring;
 
 pub use kms::{Kms, KmsSettings};
 pub use png_folder::{PngFolder, SHEET};
 pub use rotation::Rotation;
+#[cfg(feature = "window")]
+pub use window::{Window, WindowInput};
+pub use wiring::{BadWiring, Controller, Wiring};
 
 use crate::canvas::Canvas;
 use embedded_graphics::prelude::Size;
@@ -52,6 +61,16 @@ pub enum ScreenError {
     Display { path: PathBuf, source: io::Error },
     #[error("another display was plugged in; draw {width}×{height} pixels from now on")]
     Exchanged { width: u32, height: u32 },
+    #[error(
+        "{}: no panel can be reached there ({reason}); switch the board's SPI bus on, let this user into the groups spi and gpio, \
+         or name the wiring with --screen spi:CONTROLLER:DEVICE:DC:RESET",
+        device.display()
+    )]
+    NoPanel { device: PathBuf, reason: String },
+    #[error("no window can be opened ({0}); start the mirror from a desktop, or show it elsewhere with --screen")]
+    NoDesktop(String),
+    #[error("the window cannot be drawn any more ({0}); start the mirror anew")]
+    Window(String),
 }
 
 impl ScreenError {
@@ -59,6 +78,7 @@ impl ScreenError {
     pub const fn is_passing(&self) -> bool {
         match self {
             Self::Write { .. } | Self::NotEmpty(_) | Self::Encode(_) => false,
+            Self::NoPanel { .. } | Self::NoDesktop(_) | Self::Window(_) => false,
             Self::NoDisplay | Self::Taken(_) | Self::Display { .. } | Self::Exchanged { .. } => true,
         }
     }

@@ -4,7 +4,7 @@ use super::SettingsError;
 use super::table::Table;
 use super::values::{auto_or, flag, number, pair, path, text, whole, word};
 use crate::input::Button;
-use crate::screen::Rotation;
+use crate::screen::{BadWiring, Rotation, Wiring};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -94,6 +94,8 @@ pub enum Output {
     Kms(Option<PathBuf>),
     /// On a developer's desktop.
     Window,
+    /// A small panel on the SPI bus.
+    Spi(Wiring),
     /// Files in a folder.
     Png(PathBuf),
 }
@@ -198,7 +200,8 @@ impl Camera {
 impl Screen {
     pub(super) fn read(mut table: Table) -> Result<Self, SettingsError> {
         let (default, folder) = (Self::default(), table.folder());
-        let outputs = "\"auto\", \"kms\", \"kms:/dev/dri/card1\", \"window\", or a folder for files as \"png:DIR\"";
+        let outputs = "\"auto\", \"kms\", \"kms:/dev/dri/card1\", \"window\", a panel as \"spi:st7789\" or \"spi:ili9341\", or a \
+                       folder for files as \"png:DIR\"";
         let modes = "\"auto\", or a size such as \"1920x1080\" or \"1920x1080@60\"";
         let screen = Self {
             output: table.value("output", default.output, outputs, |value| {
@@ -283,8 +286,12 @@ impl FromStr for Output {
             None if text == "kms" => Ok(Self::Kms(None)),
             None if text == "window" => Ok(Self::Window),
             Some(("kms", card)) if card.starts_with('/') => Ok(Self::Kms(Some(card.into()))),
+            Some(("spi", wiring)) => wiring.parse().map(Self::Spi).map_err(|error: BadWiring| error.to_string()),
             Some(("png", folder)) if !folder.is_empty() => Ok(Self::Png(folder.into())),
-            _ => Err("use `auto`, `kms`, `kms:/dev/dri/card1`, `window` or `png:DIR`".into()),
+            _ => {
+                Err("use `auto`, `kms`, `kms:/dev/dri/card1`, `window`, `spi:st7789`, `spi:ili9341` or `png:DIR`"
+                    .into())
+            }
         }
     }
 }

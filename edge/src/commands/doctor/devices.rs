@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::commands::assemble;
+use crate::commands::run::RunError;
 use crate::frames::camera;
 use crate::screen::kms;
 use crate::settings::{self, Device, Input, Output};
@@ -24,7 +25,14 @@ pub(super) fn displays(settings: &settings::Screen) -> Finding {
     let card = match &settings.output {
         Output::Auto | Output::Kms(None) => None,
         Output::Kms(Some(card)) => Some(card.as_path()),
-        Output::Window => return Finding::Good("A window on a desktop takes its place.".into()),
+        Output::Window if cfg!(feature = "window") => {
+            return Finding::Good("A window on a desktop takes its place.".into());
+        }
+        Output::Window => return Finding::Bad(RunError::NoWindow.to_string()),
+        Output::Spi(wiring) if cfg!(feature = "spi") => {
+            return Finding::Good(format!("The panel at {} takes its place.", wiring.device.display()));
+        }
+        Output::Spi(_) => return Finding::Bad(RunError::NoPanel.to_string()),
         Output::Png(folder) => return Finding::Good(format!("Files in {} take its place.", folder.display())),
     };
     let found = kms::list(&assemble::display(settings, card));

@@ -159,9 +159,15 @@ pub struct Camera {
     noise: Vec<Arc<RgbImage>>,
     script: Arc<Script>,
     number: u64,
+    stays: bool,
 }
 
 impl Camera {
+    /// The first visitor stays for ever.
+    pub fn held(self) -> Self {
+        Self { stays: true, ..self }
+    }
+
     pub fn new(cast: Cast, script: Arc<Script>) -> Self {
         let mut state = 1u32;
         let mut byte = move || {
@@ -170,7 +176,7 @@ impl Camera {
         };
         let noise =
             (0..2).map(|_| Arc::new(RgbImage::from_fn(640, 480, |_, _| Rgb([byte(), byte(), byte()])))).collect();
-        Self { cast, noise, script, number: 0 }
+        Self { cast, noise, script, number: 0, stays: false }
     }
 }
 
@@ -192,6 +198,7 @@ impl FrameSource for Camera {
             &self.noise[self.number as usize % self.noise.len()]
         } else {
             let (visit, frame) = (self.number / (STAY + AWAY), self.number % (STAY + AWAY));
+            let (visit, frame) = if self.stays { (0, AWAY + self.number) } else { (visit, frame) };
             let visitors = ((pictures.len() - 1) / MOVES).max(1);
             match frame {
                 0..AWAY => &pictures[0],

@@ -61,8 +61,14 @@ fn a_frame_of_the_main_loop_takes_no_memory() {
     let worker: Make<Worker> = Box::new(move || Worker::of(&bundle));
     let eyes = Threads::start(start, source, vec![worker], Arc::default()).unwrap();
     let languages = edge::texts::embedded().unwrap();
-    let options =
-        Options { cut: Cut::Portrait, buttons: true, open: Box::new(|| true), languages, take_home: TakeHome::Off };
+    let options = Options {
+        cut: Cut::Portrait,
+        width_mm: None,
+        buttons: true,
+        open: Box::new(|| true),
+        languages,
+        take_home: TakeHome::Off,
+    };
     let mut screen = Memory::new(640, 360);
     // One visit that does nothing but age.
     let rules =

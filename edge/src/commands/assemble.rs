@@ -111,6 +111,7 @@ pub fn options(settings: &Settings, languages: &[Language]) -> Result<Options, T
             Framing::Portrait => Cut::Portrait,
             Framing::Mirror => Cut::Mirror,
         },
+        width_mm: settings.screen.width_mm,
         buttons: settings.visit.buttons,
         open: Box::new(open),
         languages: chosen,

@@ -54,6 +54,8 @@ pub enum KioskError {
 /// What the museum decides about the kiosk beside the [`Rules`] of the visit.
 pub struct Options {
     pub cut: Cut,
+    /// How wide the screen is for the viewer, where it does not say so itself, or wrongly.
+    pub width_mm: Option<u32>,
     /// Whether buttons are drawn on a screen that can be touched.
     pub buttons: bool,
     /// Whether it is open at this moment, by the wall's clock.
@@ -143,7 +145,7 @@ impl<E: Eyes> Kiosk<E> {
         screen: &dyn Screen,
         health: Arc<Health>,
     ) -> Self {
-        let scene = Scene::new(screen.size(), screen.width_mm());
+        let scene = Scene::new(screen.size(), options.width_mm.or(screen.width_mm()));
         let canvas = Canvas::new(screen.size());
         let framing = Framing::new(options.cut);
         Self {
@@ -202,7 +204,7 @@ impl<E: Eyes> Kiosk<E> {
         self.press(now);
         let stage = self.step(now);
         if screen.size() != self.canvas.size() {
-            self.scene = Scene::new(screen.size(), screen.width_mm());
+            self.scene = Scene::new(screen.size(), self.options.width_mm.or(screen.width_mm()));
             self.canvas = Canvas::new(screen.size());
         }
         let begin = Instant::now();

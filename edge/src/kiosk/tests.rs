@@ -78,7 +78,8 @@ fn kiosk<E: Eyes>(eyes: E, presses: Vec<(u64, Press)>, rules: Rules) -> Kiosk<E>
     let inputs: Vec<Box<dyn Input>> = vec![Box::new(Presses(presses, Arc::default()))];
     let languages = crate::texts::embedded().unwrap();
     let open = Box::new(|| true);
-    let options = Options { cut: Cut::Portrait, buttons: true, open, languages, take_home: TakeHome::Off };
+    let options =
+        Options { cut: Cut::Portrait, width_mm: None, buttons: true, open, languages, take_home: TakeHome::Off };
     Kiosk::new(eyes, inputs, rules, options, &Memory::new(320, 240), Arc::default())
 }
 

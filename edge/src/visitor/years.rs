@@ -8,9 +8,9 @@
 use crate::ager::Edit;
 use shared::{Condition, Decade};
 
-/// The share of a newer edit of the same decade, once there are many: light and expressions come in within a second or two.
-/// The first ones count alike.
-const FRESH: f32 = 0.08;
+/// The share of a newer edit of the same decade. Six people who moved in changing light wavered by 1.47 / 1.65 judged years
+/// at 0.08, 1.26 / 1.52 at 0.35 and 1.21 / 1.48 at 0.7: an edit must keep up with the light.
+const FRESH: f32 = 0.7;
 
 /// One visitor's edits.
 #[derive(Clone, Debug, Default)]
@@ -188,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn noise_in_the_edits_is_averaged_away() {
+    fn noise_in_the_edits_is_halved() {
         let mut years = full();
         let mut edits = Vec::new();
         for i in 0..40 {
             years.take(Decade::Sixties, &edit(16, if i % 2 == 0 { 0.6 } else { 0.4 }, 0.5));
             edits.push(years.of(Decade::Sixties).unwrap().change[0]);
         }
-        assert!(edits[20..].iter().all(|value| (value - 0.5).abs() < 0.05));
+        assert!(edits[20..].iter().all(|value| (value - 0.5).abs() < 0.06));
     }
 
     proptest! {

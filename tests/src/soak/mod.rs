@@ -115,8 +115,14 @@ pub fn run(plan: Plan, mut progress: impl FnMut(u64, &Usage)) -> Result<Report, 
         .map_err(|error| std::io::Error::other(error.to_string()))
         .map_err(edge::kiosk::EyesError::from)?;
     let rules = Rules { languages: languages.len(), ..Rules::default() };
-    let options =
-        Options { cut: Cut::Portrait, buttons: true, open: Box::new(|| true), languages, take_home: TakeHome::Off };
+    let options = Options {
+        cut: Cut::Portrait,
+        width_mm: None,
+        buttons: true,
+        open: Box::new(|| true),
+        languages,
+        take_home: TakeHome::Off,
+    };
     let mut kiosk = Kiosk::new(eyes, vec![Box::new(Hands { turns: 0 })], rules, options, &screen, health.clone());
     let offset = Arc::new(AtomicU64::new(100));
     let mut clock = Jumping { start, offset: offset.clone() };

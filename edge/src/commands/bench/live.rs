@@ -85,8 +85,14 @@ pub fn measure(bundle: Bundle, workers: usize, length: Duration) -> Result<Live,
     let workers = vec![bundle; workers].into_iter().map(worker).collect();
     let eyes = Threads::start(start, source, workers, health.clone())?;
     let languages = texts::embedded()?;
-    let options =
-        Options { cut: Cut::Mirror, buttons: true, open: Box::new(|| true), languages, take_home: TakeHome::Off };
+    let options = Options {
+        cut: Cut::Mirror,
+        width_mm: None,
+        buttons: true,
+        open: Box::new(|| true),
+        languages,
+        take_home: TakeHome::Off,
+    };
     // One long visit, that does nothing but age.
     let rules = Rules { longest: length * 10 + WARM * 10, strip: false, ..Rules::default() };
     let mut screen = Memory::new(SCREEN.0, SCREEN.1);

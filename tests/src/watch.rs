@@ -155,9 +155,9 @@ mod tests {
     fn calls_that_write_or_connect_are_told_from_those_that_do_not() {
         let writes = |path: &str| Some(Deed::Writes(path.into()));
         let cases = [
-            (r#"12 openat(AT_FDCWD</work>, "a.txt", O_RDONLY|O_CLOEXEC) = 3</work/a.txt>"#, None),
-            (r#"12 openat(AT_FDCWD</work>, "a.txt", O_WRONLY|O_CREAT|O_EXCL, 0666) = 3"#, writes("/work/a.txt")),
-            (r#"12 openat(AT_FDCWD</work>, "/b/a\"c.txt", O_RDWR <unfinished ...>"#, writes(r#"/b/a\"c.txt"#)),
+            (r#"12 openat(AT_FDCWD</here>, "a.txt", O_RDONLY|O_CLOEXEC) = 3</here/a.txt>"#, None),
+            (r#"12 openat(AT_FDCWD</here>, "a.txt", O_WRONLY|O_CREAT|O_EXCL, 0666) = 3"#, writes("/here/a.txt")),
+            (r#"12 openat(AT_FDCWD</here>, "/b/a\"c.txt", O_RDWR <unfinished ...>"#, writes(r#"/b/a\"c.txt"#)),
             (r#"7 openat2(4</d>, "e", {flags=O_RDWR|O_CREAT, mode=0600}, 24) = 5"#, writes("/d/e")),
             (r#"7 open("/x", O_APPEND|O_WRONLY) = -1 EACCES (Permission denied)"#, writes("/x")),
             (r#"7 rename("/t/.a.tmp", "/t/a") = 0"#, writes("/t/a")),

@@ -2,10 +2,10 @@
 
 use crate::frames::camera::{self, CameraSettings};
 use crate::input::{Devices, Gpio, GpioSettings, Input, Keys};
-use crate::kiosk::{Cut, Options, TakeHome};
+use crate::kiosk::{Options, TakeHome};
 use crate::screen::KmsSettings;
 use crate::service::HealthFile;
-use crate::settings::{self, Children, Device, Exposure, Flicker, Format, Framing, Settings};
+use crate::settings::{self, Children, Device, Settings};
 use crate::takehome::PrintFolder;
 use crate::texts::{self, Language, TextsError};
 use crate::visit::Rules;
@@ -26,24 +26,12 @@ pub fn camera(settings: &settings::Camera) -> CameraSettings {
             Device::Auto | Device::Stills(_) => camera::Device::Auto,
         },
         size: settings.size,
-        format: settings.format.map(|format| match format {
-            Format::Yuyv => camera::Format::Yuyv,
-            Format::Mjpg => camera::Format::Mjpg,
-            Format::Nv12 => camera::Format::Nv12,
-        }),
+        format: settings.format,
         rate: settings.rate,
         mirror: settings.mirror,
         rotation: settings.rotation,
-        flicker: match settings.flicker {
-            Flicker::Auto => camera::Flicker::Auto,
-            Flicker::Off => camera::Flicker::Off,
-            Flicker::Hz50 => camera::Flicker::Hz50,
-            Flicker::Hz60 => camera::Flicker::Hz60,
-        },
-        exposure: match settings.exposure {
-            Exposure::Auto => None,
-            Exposure::Fixed(time) => Some(camera::Exposure::Micros(time.as_micros() as u32)),
-        },
+        flicker: settings.flicker,
+        exposure: settings.exposure.map(|time| camera::Exposure::Micros(time.as_micros() as u32)),
     }
 }
 
@@ -107,10 +95,7 @@ pub fn options(settings: &Settings, languages: &[Language]) -> Result<Options, T
         }
     };
     Ok(Options {
-        cut: match settings.visit.framing {
-            Framing::Portrait => Cut::Portrait,
-            Framing::Mirror => Cut::Mirror,
-        },
+        cut: settings.visit.cut,
         width_mm: settings.screen.width_mm,
         buttons: settings.visit.buttons,
         open: Box::new(open),

@@ -82,6 +82,9 @@ pub trait Eyes {
         now.saturating_sub(frame.at)
     }
 
+    /// Nobody's visit is on: what is known of the last visitor is erased.
+    fn forget(&mut self);
+
     /// The visitor's turn is over.
     fn next_please(&mut self);
 
@@ -96,7 +99,7 @@ pub struct Aged {
 }
 
 impl Aged {
-    /// Nothing of a visitor stays for the next one.
+    /// The edits of a visitor; nothing of another one stays.
     pub fn of(&mut self, visitor: u64) -> &mut Years {
         if self.visitor != visitor {
             self.visitor = visitor;

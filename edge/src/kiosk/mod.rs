@@ -93,6 +93,8 @@ pub struct Kiosk<E> {
     seen: Option<Seen>,
     frontal: Option<Moment>,
     strip: Option<Strip>,
+    /// Somebody's visit is on, or has left something to be erased.
+    visited: bool,
     presses: Vec<Press>,
     buttons: Vec<Button>,
     /// Buttons on the screen.
@@ -165,6 +167,7 @@ impl<E: Eyes> Kiosk<E> {
             seen: None,
             frontal: None,
             strip: None,
+            visited: false,
             presses: Vec::with_capacity(16),
             buttons: Vec::with_capacity(16),
             shown: Vec::with_capacity(16),
@@ -272,9 +275,12 @@ impl<E: Eyes> Kiosk<E> {
         if stage.visitor.is_none() || self.frontal.as_ref().is_some_and(gone) {
             self.frontal = None;
         }
-        if stage.visitor.is_none() {
+        if stage.visitor.is_none() && std::mem::take(&mut self.visited) {
+            self.eyes.forget();
+            self.inside = Inside::default();
             self.framing.reset();
         }
+        self.visited |= stage.visitor.is_some();
         let frontal = |seen: &&Seen| Some(seen.visitor) == stage.visitor && seen.facing >= FRONTAL;
         if let Some(moment) = self.moment.as_ref().filter(|moment| moment.seen.as_ref().filter(frontal).is_some()) {
             self.frontal = Some(moment.clone());
@@ -349,7 +355,7 @@ impl<E: Eyes> Kiosk<E> {
 
     /// The visitor's picture, aged as far as the stage shows it. Gives the face's alignment where there is one.
     fn draw_face(&mut self, stage: &Stage) -> Option<Alignment> {
-        let moment = self.moment.as_ref().filter(|_| stage.phase != Phase::Attract)?;
+        let moment = self.moment.as_ref().filter(|_| stage.phase.shows_visitor())?;
         self.picture.clone_from(&moment.frame.picture);
         let whose = |seen: &&Seen| Some(seen.visitor) == stage.visitor;
         // A face that is lost for a moment is shown where it was, while its edit fades.

@@ -111,6 +111,7 @@ fn a_visitor_is_aged_shown_their_strip_and_forgotten() {
     let rest = index(&turns, |phase| *phase == Phase::Rest);
     assert!(rest > farewell);
     assert!(kiosk.strip.is_none() && kiosk.seen.is_none() && kiosk.frontal.is_none(), "nothing of the visitor stays");
+    assert_eq!(kiosk.eyes.with_years(1, |_| ()), None, "nor of what the years do to them");
     assert_eq!(turns.last().unwrap().0, Phase::Attract);
 }
 

@@ -196,6 +196,11 @@ impl Eyes for Threads {
         self.shared.now().saturating_sub(frame.at)
     }
 
+    fn forget(&mut self) {
+        *locked(&self.shared.aged) = Aged::default();
+        locked(&self.shared.inside).take();
+    }
+
     fn next_please(&mut self) {
         self.shared.next.store(true, Ordering::Relaxed);
     }

@@ -100,6 +100,11 @@ impl Eyes for Together {
         self.demo[index].clone()
     }
 
+    fn forget(&mut self) {
+        self.aged = Aged::default();
+        self.inside = None;
+    }
+
     fn next_please(&mut self) {
         self.tracker.next_please();
     }

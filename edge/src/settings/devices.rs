@@ -3,9 +3,9 @@
 use super::SettingsError;
 use super::table::Table;
 use super::values::{auto_or, flag, number, pair, path, text, whole, word};
+use crate::frames::camera::{Flicker, Format};
 use crate::input::Button;
 use crate::screen::{BadWiring, Rotation, Wiring};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -26,7 +26,8 @@ pub struct Camera {
     /// How far its pictures are turned clockwise.
     pub rotation: Rotation,
     pub flicker: Flicker,
-    pub exposure: Exposure,
+    /// How long a picture is exposed.
+    pub exposure: Option<Duration>,
 }
 
 /// Where pictures come from.
@@ -38,34 +39,6 @@ pub enum Device {
     Path(PathBuf),
     /// The pictures of a folder.
     Stills(PathBuf),
-}
-
-/// How a camera packs its pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    Yuyv,
-    Mjpg,
-    Nv12,
-}
-
-/// What the camera does against the flicker of lamps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Flicker {
-    /// What the camera thinks best.
-    #[default]
-    Auto,
-    Off,
-    Hz50,
-    Hz60,
-}
-
-/// How long a picture is exposed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Exposure {
-    #[default]
-    Auto,
-    Fixed(Duration),
 }
 
 /// `[screen]`
@@ -143,7 +116,7 @@ impl Default for Camera {
             mirror: true,
             rotation: Rotation::None,
             flicker: Flicker::Auto,
-            exposure: Exposure::Auto,
+            exposure: None,
         }
     }
 }
@@ -187,9 +160,7 @@ impl Camera {
             rotation: table.value("rotation", default.rotation, TURNS, turn)?,
             flicker: table.value("flicker", default.flicker, lamps, flicker)?,
             exposure: table.value("exposure", default.exposure, times, |value| {
-                let time =
-                    |value: &DeValue| number(value, 0.1..=1000.0).map(|time| Duration::from_secs_f64(time / 1e3));
-                Some(auto_or(value, time)?.map_or(Exposure::Auto, Exposure::Fixed))
+                auto_or(value, |value| number(value, 0.1..=1000.0).map(|time| Duration::from_secs_f64(time / 1e3)))
             })?,
         };
         table.finish()?;

@@ -11,11 +11,11 @@ mod table;
 mod values;
 mod visit;
 
-pub use devices::{Camera, Device, Exposure, Flicker, Format, Gpio, Input, Mode, Output, Screen};
+pub use devices::{Camera, Device, Gpio, Input, Mode, Output, Screen};
 pub use house::{Health, Model, Service};
 pub use load::{Loaded, check, find, load};
 pub use table::Place;
-pub use visit::{Children, Framing, LANGUAGES, TakeHome, Visit};
+pub use visit::{Children, LANGUAGES, TakeHome, Visit};
 
 use crate::service::Hours;
 use std::io;

@@ -101,12 +101,12 @@ fn every_setting_is_read() {
         camera: Camera {
             device: Device::Path("/dev/v4l/by-id/usb-cam".into()),
             size: Some((1280, 720)),
-            format: Some(Format::Mjpg),
+            format: Some(crate::frames::camera::Format::Mjpg),
             rate: Some(30),
             mirror: false,
             rotation: Rotation::ThreeQuarters,
-            flicker: Flicker::Hz50,
-            exposure: Exposure::Fixed(Duration::from_micros(12_500)),
+            flicker: crate::frames::camera::Flicker::Hz50,
+            exposure: Some(Duration::from_micros(12_500)),
         },
         screen: Screen {
             output: Output::Kms(Some("/dev/dri/card1".into())),
@@ -117,7 +117,7 @@ fn every_setting_is_read() {
             brightness: 60,
         },
         visit: Visit {
-            framing: Framing::Mirror,
+            cut: crate::kiosk::Cut::Mirror,
             sweep: Duration::from_millis(7500),
             longest: Duration::from_secs(120),
             patience: Duration::from_secs(45),

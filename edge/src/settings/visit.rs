@@ -3,6 +3,7 @@
 use super::SettingsError;
 use super::table::Table;
 use super::values::{flag, list, path, seconds, text, word};
+use crate::kiosk::Cut;
 use serde::Deserialize;
 use shared::Decade;
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use std::time::Duration;
 /// `[visit]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Visit {
-    pub framing: Framing,
+    /// What is shown of a visitor.
+    pub cut: Cut,
     /// From the youngest decade to the oldest.
     pub sweep: Duration,
     /// After this, the next visitor is greeted.
@@ -32,17 +34,6 @@ pub struct Visit {
     pub look_inside: bool,
     /// Buttons are drawn on the screen.
     pub buttons: bool,
-}
-
-/// What is shown of a visitor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Framing {
-    /// Head and shoulders, following the face.
-    #[default]
-    Portrait,
-    /// All that the camera sees.
-    Mirror,
 }
 
 /// What children are shown.
@@ -74,7 +65,7 @@ const YES_OR_NO: &str = "true or false";
 impl Default for Visit {
     fn default() -> Self {
         Self {
-            framing: Framing::Portrait,
+            cut: Cut::Portrait,
             sweep: Duration::from_secs(11),
             longest: Duration::from_secs(90),
             patience: Duration::from_secs(30),
@@ -97,7 +88,7 @@ impl Visit {
         let lists = format!("a list of at least one of {codes}, none twice");
         let code = |code: &str| known.contains(&code).then(|| code.to_owned());
         let visit = Self {
-            framing: table.value("view", default.framing, "\"portrait\" or \"mirror\"", word)?,
+            cut: table.value("view", default.cut, "\"portrait\" or \"mirror\"", word)?,
             sweep: table.value("sweep_seconds", default.sweep, "seconds from 5 to 60", |v| seconds(v, 5.0..=60.0))?,
             longest: table.value("longest_seconds", default.longest, "seconds from 30 to 600", |value| {
                 seconds(value, 30.0..=600.0)

@@ -110,6 +110,12 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether the visitor's own picture is on the page.
+    pub const fn shows_visitor(self) -> bool {
+        use Phase::{Ageing, Found, Inside, OptedOut, Plain, Turned};
+        matches!(self, Found { .. } | Ageing { .. } | Inside | Turned | OptedOut | Plain)
+    }
+
     /// In a word, for the people who look after the mirror.
     pub const fn name(self) -> &'static str {
         match self {

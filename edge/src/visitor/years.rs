@@ -21,6 +21,8 @@ pub struct Years {
     taken: [u64; Decade::ALL.len()],
     /// Decades that a worker is at.
     claimed: [bool; Decade::ALL.len()],
+    /// Sum of squares of each decade's change.
+    sizes: [f32; Decade::ALL.len()],
     /// How many edits of each decade came in.
     many: [u32; Decade::ALL.len()],
 }
@@ -43,6 +45,8 @@ impl Years {
             Some(edit) if edit.change.len() == fresh.change.len() => blend(edit, 1.0 - share, fresh, share),
             slot => *slot = Some(fresh.clone()),
         }
+        let change = self.of(decade).map_or(&[][..], |edit| &edit.change);
+        self.sizes[decade.index()] = change.iter().map(|value| value * value).sum();
     }
 
     /// As [`Self::wanted`], for a worker among several: nobody else is given the decade until its edit is taken in, or it is
@@ -95,14 +99,9 @@ impl Years {
 
     /// The decade that changes the face least, once all are there: about what the visitor looks like.
     pub fn nearest(&self) -> Option<Decade> {
-        let mut least: Option<(f32, Decade)> = None;
-        for decade in Decade::ALL {
-            let size = self.of(decade)?.change.iter().map(|value| value * value).sum();
-            if least.is_none_or(|(smallest, _)| size < smallest) {
-                least = Some((size, decade));
-            }
-        }
-        least.map(|(_, decade)| decade)
+        let size = |decade: &Decade| self.sizes[decade.index()];
+        let all = self.edits.iter().all(Option::is_some);
+        all.then(|| Decade::ALL.into_iter().min_by(|a, b| size(a).total_cmp(&size(b))))?
     }
 }
 

@@ -1,6 +1,7 @@
-//! The boards that the mirror is meant for: `list` them, `show` one, `check` all files. Images come with a later issue.
+//! The boards that the mirror is meant for: what is known of them, and their packages and images.
 
 mod board;
+mod host;
 
 use board::{Board, listed};
 use clap::{Parser, Subcommand};

@@ -1,0 +1,5 @@
+//! This machine: the programs it has and lacks, how they are run, and where results and downloads lie.
+
+pub mod place;
+pub mod process;
+pub mod tools;

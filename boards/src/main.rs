@@ -2,6 +2,7 @@
 
 mod board;
 mod host;
+mod image;
 
 use board::{Board, listed};
 use clap::{Parser, Subcommand};

@@ -1,6 +1,7 @@
 //! The boards that the mirror is meant for: what is known of them, and their packages and images.
 
 mod board;
+mod deb;
 mod host;
 mod image;
 
@@ -27,6 +28,15 @@ enum Command {
     Show { board: String },
     /// Reads every board file; fails at the end if one is wrong.
     Check,
+    /// Makes a Debian package for arm64: Raspberry Pi OS, Debian, Jetson's Ubuntu.
+    Deb {
+        /// Folder for the package.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// An `edge` that is built for arm64.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,6 +49,11 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Show { board } => print!("{}", sheet(&board::named(&cli.folder, &board)?)),
         Command::Check => check(&cli.folder)?,
+        Command::Deb { out, binary } => {
+            let binary = binary.unwrap_or_else(|| host::place::target().join("aarch64-unknown-linux-gnu/release/edge"));
+            let package = deb::build(&binary, &out.unwrap_or_else(host::place::results))?;
+            println!("{}", package.display());
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod board;
 mod deb;
+mod flash;
 mod host;
 mod image;
 
@@ -37,6 +38,18 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         binary: Option<PathBuf>,
     },
+    /// Writes a board's image to a card or USB disk, and reads it back.
+    Flash {
+        board: String,
+        /// The whole disk, such as /dev/sda; all that is on it will be lost.
+        device: PathBuf,
+        /// An image (.img or .img.zst) in place of the board's own.
+        #[arg(long, value_name = "FILE")]
+        image: Option<PathBuf>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -53,6 +66,10 @@ fn main() -> anyhow::Result<()> {
             let binary = binary.unwrap_or_else(|| host::place::target().join("aarch64-unknown-linux-gnu/release/edge"));
             let package = deb::build(&binary, &out.unwrap_or_else(host::place::results))?;
             println!("{}", package.display());
+        }
+        Command::Flash { board, device, image, yes } => {
+            let board = board::named(&cli.folder, &board)?.id;
+            flash::flash(flash::Job { board: &board, device: &device, image, folder: host::place::results(), yes })?;
         }
     }
     Ok(())

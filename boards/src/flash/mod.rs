@@ -1,0 +1,157 @@
+//! A board's image and a card come in; the card with the image on it, read back and compared, goes out.
+//!
+//! image found and checked → disk looked at, refused if it may be anything but a spare card → question → written → read back
+
+mod device;
+mod listing;
+mod source;
+mod write;
+
+use crate::image::blockmap::BlockMap;
+use device::{DeviceError, Disk, Kernel, Size};
+use indicatif::{ProgressBar, ProgressStyle};
+use rustix::fs::OFlags;
+use source::{Image, ImageError, Voucher};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use write::WriteError;
+
+pub struct Job<'a> {
+    /// A board's id.
+    pub board: &'a str,
+    /// Such as `/dev/sda`.
+    pub device: &'a Path,
+    /// In place of the board's image in `folder`.
+    pub image: Option<PathBuf>,
+    /// Where finished images lie.
+    pub folder: PathBuf,
+    /// Asks nothing.
+    pub yes: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FlashError {
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error("{device} cannot be opened: {source}{}", help(source))]
+    Open { device: String, source: io::Error },
+    #[error("{device} is another device than it was a moment ago; start again")]
+    Changed { device: String },
+    #[error("nobody can be asked here whether {device} may be overwritten; nothing was written. Say --yes if it may")]
+    NobodyThere { device: String },
+    #[error("nothing was written")]
+    Declined,
+    #[error("interrupts cannot be caught: {0}")]
+    Signals(io::Error),
+    #[error("{source}\nThe card is NOT usable. Run the same command again")]
+    Unfinished { source: WriteError },
+}
+
+/// The usual reasons why a disk that was looked at does not open.
+fn help(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; disks are written as root: put sudo before the command",
+        io::ErrorKind::ResourceBusy => "; a program uses it at this moment",
+        io::ErrorKind::ReadOnlyFilesystem => "; is the card's lock at its side on?",
+        _ => "",
+    }
+}
+
+pub fn flash(job: Job) -> Result<(), FlashError> {
+    let image = job.image.map_or_else(|| Image::find(&job.folder, job.board), Image::at)?;
+    let kernel = Kernel::default();
+    // Before the image, which takes longer.
+    let disk = kernel.disk_at(job.device)?;
+    disk.check(&kernel, 0)?;
+    let (map, voucher) = checked(&image)?;
+    disk.check(&kernel, map.size)?;
+    let node = PathBuf::from(format!("/dev/{}", disk.name));
+
+    eprint!("\n{}", listing::of(&disk));
+    eprintln!("ALL OF THIS WILL BE LOST. It is overwritten with {} ({}).\n", image.path.display(), Size(map.size));
+    if voucher == Voucher::Nothing {
+        eprintln!("Neither a block map nor SHA256SUMS lies beside the image: nobody says whether it is whole.\n");
+    }
+    if !job.yes {
+        ask(&disk)?;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, stop.clone()).map_err(FlashError::Signals)?;
+    }
+    // Most readers cannot tell a card that its content is unused; it is cleared all the same.
+    let _ = crate::host::process::run(Command::new("blkdiscard").arg("--quiet").arg(&node));
+    let device = open(&node, job.device)?;
+    put(&image, &map, &device, disk.size, &stop).map_err(|source| FlashError::Unfinished { source })?;
+    drop(device);
+    eprintln!("{} holds the image of {}, and was read back. It may be pulled out now.", node.display(), job.board);
+    Ok(())
+}
+
+/// The image's map, after the image was read to its end.
+fn checked(image: &Image) -> Result<(BlockMap, Voucher), ImageError> {
+    let bar = ProgressBar::new_spinner().with_message("checking");
+    bar.set_style(style("{msg:<10}{spinner} {bytes} of the image"));
+    let result = image.checked(|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    result
+}
+
+/// Has the person type the disk's name.
+fn ask(disk: &Disk) -> Result<(), FlashError> {
+    let node = format!("/dev/{}", disk.name);
+    if !io::stdin().is_terminal() {
+        return Err(FlashError::NobodyThere { device: node });
+    }
+    eprint!("If that is right, type the name of the disk ({}): ", disk.name);
+    let _ = io::stderr().flush();
+    let mut line = String::new();
+    match io::stdin().lock().read_line(&mut line) {
+        Ok(_) if [&*disk.name, &*node].contains(&line.trim()) => Ok(()),
+        _ => Err(FlashError::Declined),
+    }
+}
+
+/// Opens a disk for nobody else to mount or write meanwhile. The kernel refuses if it is in use after all.
+fn open(node: &Path, asked: &Path) -> Result<File, FlashError> {
+    let failed = |source| FlashError::Open { device: node.display().to_string(), source };
+    let device = OpenOptions::new().read(true).write(true).custom_flags(OFlags::EXCL.bits() as i32).open(node);
+    let device = device.map_err(failed)?;
+    let same = || Ok(device.metadata()?.rdev() == asked.metadata()?.rdev());
+    match same().map_err(failed)? {
+        true => Ok(device),
+        false => Err(FlashError::Changed { device: node.display().to_string() }),
+    }
+}
+
+/// Writes and reads back, with a bar for each.
+fn put(image: &Image, map: &BlockMap, device: &File, size: u64, stop: &AtomicBool) -> Result<(), WriteError> {
+    let bar = ProgressBar::new(map.size);
+    bar.set_style(style("{msg:<10}{bar:40} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left"));
+    let mut step = |bytes| match stop.load(Ordering::Relaxed) {
+        true => Err(WriteError::Stopped),
+        false => {
+            bar.inc(bytes);
+            Ok(())
+        }
+    };
+    bar.set_message("writing");
+    let mut input = image.open().map_err(|source| WriteError::Image { at: 0, source })?;
+    write::write(&mut input, map, device, size, &mut step)?;
+    bar.reset();
+    bar.set_message("checking");
+    write::verify(|| image.open(), map, device, &mut step)?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

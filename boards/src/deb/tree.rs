@@ -15,7 +15,8 @@ const FILES: [(&str, &str); 9] = [
     ("edge/service/as-time-goes-by.service", "usr/lib/systemd/system/as-time-goes-by.service"),
     ("edge/service/as-time-goes-by.sysusers.conf", "usr/lib/sysusers.d/as-time-goes-by.conf"),
     ("edge/service/60-as-time-goes-by.rules", "usr/lib/udev/rules.d/60-as-time-goes-by.rules"),
-    ("edge/kiosk.toml", "etc/as-time-goes-by/kiosk.toml"),
+    // Without the defaults in it: it stays the same from version to version, so that an update has nothing to ask.
+    ("boards/debian/kiosk.toml", "etc/as-time-goes-by/kiosk.toml"),
     ("edge/kiosk.toml", "usr/share/doc/as-time-goes-by/examples/kiosk.toml"),
     ("edge/service/README.md", "usr/share/doc/as-time-goes-by/README.md"),
     ("edge/models/generator/MODEL_CARD.md", "usr/share/doc/as-time-goes-by/MODEL_CARD.md"),

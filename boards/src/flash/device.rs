@@ -50,15 +50,15 @@ pub enum Bus {
 
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    #[error("{}: {source}; is it plugged in?{hint}", path.display())]
+    #[error("{}: {source}; is it plugged in? {hint}", path.display())]
     Absent { path: PathBuf, source: std::io::Error, hint: String },
-    #[error("{}: not a disk but a {kind}; name a device such as /dev/sda{hint}", path.display())]
+    #[error("{}: not a disk but a {kind}; name a device such as /dev/sda. {hint}", path.display())]
     NoDisk { path: PathBuf, kind: &'static str, hint: String },
     #[error("{}: the kernel says nothing of it ({source})", path.display())]
     Unknown { path: PathBuf, source: std::io::Error },
     #[error("{name} is a partition; the image is for a whole disk: name /dev/{disk}")]
     Partition { name: String, disk: String },
-    #[error("{name} ({model}) is built into this machine; only USB disks and SD cards are written{hint}")]
+    #[error("{name} ({model}) is built into this machine; only USB disks and SD cards are written. {hint}")]
     BuiltIn { name: String, model: String, hint: String },
     #[error("{name} ({model}) is in use: {}; {hint}", uses.join(", "))]
     InUse { name: String, model: String, uses: Vec<String>, hint: String },
@@ -177,8 +177,8 @@ impl Kernel {
             .map(|disk| format!("/dev/{} ({}, {})", disk.name, disk.model, Size(disk.size)))
             .collect();
         match words.is_empty() {
-            true => ". No card or USB disk is plugged in".into(),
-            false => format!(". Plugged in: {}", words.join(", ")),
+            true => "No card or USB disk is plugged in".into(),
+            false => format!("Plugged in: {}", words.join(", ")),
         }
     }
 }

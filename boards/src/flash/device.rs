@@ -195,8 +195,10 @@ impl Disk {
             return Err(DeviceError::BuiltIn { name, model, hint: kernel.hint() });
         }
         if !self.uses.is_empty() {
-            let hint = match self.uses.iter().any(|using| using.contains(" is mounted at ")) {
-                true => format!("if nothing on it is needed: sudo umount /dev/{name}?*"),
+            let mounted = self.uses.iter().filter_map(|using| using.split_once(" is mounted at "));
+            let nodes: Vec<_> = mounted.map(|(node, _)| format!(" /dev/{node}")).collect();
+            let hint = match nodes.len() == self.uses.len() {
+                true => format!("if nothing on it is needed: sudo umount{}", nodes.concat()),
                 false => "it is left alone".into(),
             };
             return Err(DeviceError::InUse { name, model, uses: self.uses.clone(), hint });
@@ -363,7 +365,7 @@ mod tests {
         let machine = Machine::usb();
         let mounts = "21 1 8:2 / /media/my\\040card rw,relatime shared:1 - ext4 /dev/sda2 rw\n";
         machine.proc("self/mountinfo", mounts);
-        machine.refused("sda2 is mounted at /media/my card; if nothing on it is needed: sudo umount /dev/sda?*");
+        machine.refused("sda2 is mounted at /media/my card; if nothing on it is needed: sudo umount /dev/sda2");
         machine.proc("self/mountinfo", "22 1 0:33 /@ / rw - btrfs /dev/sda1 rw\n");
         machine.refused("sda1 holds the running system");
         machine.proc("self/mountinfo", "22 1 254:0 / / rw - ext4 /dev/vda rw\n");

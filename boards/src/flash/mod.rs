@@ -50,8 +50,8 @@ pub enum FlashError {
     Declined,
     #[error("interrupts cannot be caught: {0}")]
     Signals(io::Error),
-    #[error("{source}\nThe card is NOT usable. Run the same command again")]
-    Unfinished { source: WriteError },
+    #[error("{0}\nThe card is NOT usable. Run the same command again")]
+    Unfinished(WriteError),
 }
 
 /// The usual reasons why a disk that was looked at does not open.
@@ -89,7 +89,7 @@ pub fn flash(job: Job) -> Result<(), FlashError> {
     // Most readers cannot tell a card that its content is unused; it is cleared all the same.
     let _ = crate::host::process::run(Command::new("blkdiscard").arg("--quiet").arg(&node));
     let device = open(&node, job.device)?;
-    put(&image, &map, &device, disk.size, &stop).map_err(|source| FlashError::Unfinished { source })?;
+    put(&image, &map, &device, disk.size, &stop).map_err(FlashError::Unfinished)?;
     drop(device);
     eprintln!("{} holds the image of {}, and was read back. It may be pulled out now.", node.display(), job.board);
     Ok(())

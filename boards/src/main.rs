@@ -60,7 +60,7 @@ fn check(folder: &std::path::Path) -> anyhow::Result<()> {
 }
 
 fn sheet(board: &Board) -> String {
-    let Board { id, name, sources, cpu, memory, thermal, camera, display, generator } = board;
+    let Board { id, name, sources, cpu, memory, thermal, camera, display, generator, boot } = board;
     let clock = cpu.clock_mhz.map_or(String::new(), |mhz| format!(" at {mhz} MHz"));
     let range = |range: Option<[i32; 2]>| range.map(|[low, high]| format!("{low} to {high} °C"));
     let facts = [
@@ -74,6 +74,13 @@ fn sheet(board: &Board) -> String {
         ("camera", Some(camera.notes.clone())),
         ("display", Some(display.notes.clone())),
         ("generator", Some(format!("width {}, {} threads", generator.width, generator.threads))),
+        (
+            "image",
+            Some(match boot {
+                Some(boot) => format!("`boards image {id}`, started by U-Boot ({})", boot.u_boot),
+                None => "none: `boards deb` on the vendor's system".into(),
+            }),
+        ),
         ("sources", Some(sources.join("\n            "))),
     ];
     let lines = facts.into_iter().filter_map(|(key, fact)| fact.map(|fact| format!("{key:<12}{fact}\n")));

@@ -1,6 +1,7 @@
 //! The boards that the mirror is meant for: what is known of them, and their packages and images.
 
 mod board;
+mod cross;
 mod host;
 
 use board::{Board, listed};
@@ -26,6 +27,8 @@ enum Command {
     Show { board: String },
     /// Reads every board file; fails at the end if one is wrong.
     Check,
+    /// Builds the mirror for the boards' processor (aarch64) and says where it lies.
+    Build,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -38,6 +41,14 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Show { board } => print!("{}", sheet(&board::named(&cli.folder, &board)?)),
         Command::Check => check(&cli.folder)?,
+        Command::Build => {
+            let cross::Built { edge, hardware, glibc } = cross::build(&cross::Job::default())?;
+            println!(
+                "edge      {}\nhardware  {}\nneeds the GNU C library {glibc} or newer",
+                edge.display(),
+                hardware.display()
+            );
+        }
     }
     Ok(())
 }

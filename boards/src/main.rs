@@ -2,7 +2,10 @@
 
 mod board;
 mod cross;
+mod deb;
 mod host;
+mod image;
+mod update;
 
 use board::{Board, listed};
 use clap::{Parser, Subcommand};
@@ -29,6 +32,22 @@ enum Command {
     Check,
     /// Builds the mirror for the boards' processor (aarch64) and says where it lies.
     Build,
+    /// Makes a Debian package for arm64: Raspberry Pi OS, Debian, Jetson's Ubuntu.
+    Deb {
+        /// Folder for the package.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// An `edge` that is built for arm64.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
+    },
+    /// Makes the image of a card: the whole system, which starts the mirror and nothing else.
+    Image {
+        board: String,
+        /// Folder for the image.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -49,8 +68,27 @@ fn main() -> anyhow::Result<()> {
                 hardware.display()
             );
         }
+        Command::Deb { out, binary } => {
+            let binary = binary.unwrap_or_else(|| host::place::target().join("aarch64-unknown-linux-gnu/release/edge"));
+            let package = deb::build(&binary, &out.unwrap_or_else(host::place::results))?;
+            println!("{}", package.display());
+        }
+        Command::Image { board, out } => {
+            let board = board::named(&cli.folder, &board)?;
+            image(&board, &out.unwrap_or_else(host::place::results))?;
+        }
     }
     Ok(())
+}
+
+/// Builds the mirror, its package and the image of a board.
+fn image(board: &Board, out: &std::path::Path) -> anyhow::Result<image::Image> {
+    image::possible(board)?;
+    let keys = update::keys::ready(&update::keys::folder())?;
+    let package = deb::build(&cross::build(&cross::Job::default())?.edge, out)?;
+    let deb::origin::Origin { version, time, .. } = deb::origin::read()?;
+    let parts = image::Parts { board, package: &package, keyring: &keys.certificate, version: &version, epoch: time };
+    Ok(image::build(&parts, out)?)
 }
 
 fn check(folder: &std::path::Path) -> anyhow::Result<()> {

@@ -76,7 +76,9 @@ fn place(image: &Path, content: &Path, start: u64, room: u64) -> Result<(), Imag
 
 /// A new file of that many zeros, which take no room yet.
 fn sized(path: &Path, size: u64) -> Result<(), ImageError> {
-    File::create(path).and_then(|file| file.set_len(size)).map_err(|source| ImageError::Io { path: path.to_owned(), source })
+    File::create(path)
+        .and_then(|file| file.set_len(size))
+        .map_err(|source| ImageError::Io { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -124,7 +126,8 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(2100));
         }
         assert!(std::fs::read(&images[0]).unwrap() == std::fs::read(&images[1]).unwrap(), "the two images differ");
-        let listed = process::text(process::run(Command::new("mtype").arg("-i").arg(&images[0]).arg("::deep/a.txt")).unwrap());
+        let listed =
+            process::text(process::run(Command::new("mtype").arg("-i").arg(&images[0]).arg("::deep/a.txt")).unwrap());
         assert_eq!(listed, "face");
     }
 }

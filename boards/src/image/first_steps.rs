@@ -9,7 +9,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// Writes the archive. `work` is a folder for what it holds.
-pub fn pack(tree: &Path, modules: &Modules, packages: &Packages, work: &Path, archive: &Path) -> Result<(), ImageError> {
+pub fn pack(
+    tree: &Path,
+    modules: &Modules,
+    packages: &Packages,
+    work: &Path,
+    archive: &Path,
+) -> Result<(), ImageError> {
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| ImageError::Io { path, source }

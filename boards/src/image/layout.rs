@@ -29,19 +29,24 @@ pub struct Partition {
 
 /// Firmware, settings and an update or two.
 pub const FIRST: Partition = Partition { number: 1, start: 4 * MIB, size: 512 * MIB };
-pub const BOOT: [Partition; 2] =
-    [Partition { number: 2, start: 516 * MIB, size: 64 * MIB }, Partition { number: 3, start: 580 * MIB, size: 64 * MIB }];
+pub const BOOT: [Partition; 2] = [
+    Partition { number: 2, start: 516 * MIB, size: 64 * MIB },
+    Partition { number: 3, start: 580 * MIB, size: 64 * MIB },
+];
 /// Holds the roots; each of them has its own small table in the MiB before it.
 pub const EXTENDED: Partition = Partition { number: 4, start: 644 * MIB, size: 770 * MIB };
-pub const ROOT: [Partition; 2] =
-    [Partition { number: 5, start: 645 * MIB, size: 384 * MIB }, Partition { number: 6, start: 1030 * MIB, size: 384 * MIB }];
+pub const ROOT: [Partition; 2] = [
+    Partition { number: 5, start: 645 * MIB, size: 384 * MIB },
+    Partition { number: 6, start: 1030 * MIB, size: 384 * MIB },
+];
 /// The whole card, bytes.
 pub const CARD: u64 = EXTENDED.start + EXTENDED.size;
 
 /// The table in sfdisk(8)'s own words.
 pub fn table() -> String {
     let mut table = format!("label: dos\nlabel-id: 0x{DISK}\nunit: sectors\n");
-    let kinds = [(FIRST, "c, bootable"), (BOOT[0], "c"), (BOOT[1], "c"), (EXTENDED, "5"), (ROOT[0], "83"), (ROOT[1], "83")];
+    let kinds =
+        [(FIRST, "c, bootable"), (BOOT[0], "c"), (BOOT[1], "c"), (EXTENDED, "5"), (ROOT[0], "83"), (ROOT[1], "83")];
     for (Partition { number, start, size }, kind) in kinds {
         table += &format!("{number}: start={}, size={}, type={kind}\n", start / BLOCK, size / BLOCK);
     }

@@ -1,5 +1,7 @@
 //! A flashable image: packages and the mirror → system and first steps → partitions → one file for a card.
 
+pub mod blockmap;
+pub mod checksums;
 mod disk;
 mod first_steps;
 pub mod layout;
@@ -7,10 +9,10 @@ mod modules;
 mod packages;
 mod system;
 
-use crate::board::Board;
+use crate::board::{Board, Boot};
+use crate::host::place::{self, PlaceError};
 use crate::host::process::{self, ProcessError};
 use crate::host::tools::{self, Tool, ToolsError};
-use crate::host::place::{self, PlaceError};
 use modules::Modules;
 use packages::Packages;
 use std::path::{Path, PathBuf};
@@ -55,7 +57,9 @@ pub enum ImageError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{}: {message}", path.display())]
     Settings { path: PathBuf, message: String },
-    #[error("the {name} takes no image of ours: its firmware is its vendor's. Install the vendor's system and on it the package that `boards deb` makes")]
+    #[error(
+        "the {name} takes no image of ours: its firmware is its vendor's. Install the vendor's system and on it the package that `boards deb` makes"
+    )]
     NoImage { name: String },
     #[error("Debian's packages cannot be fetched from {mirror}; is there network? {source}")]
     Mirror { mirror: String, source: ProcessError },
@@ -93,11 +97,17 @@ const TOOLS: [Tool; 13] = [
 
 /// Kernel arguments of every board: the root is read-only, what changes lies in memory, a panic ends in a new start, and
 /// nothing but the mirror is ever seen.
-const ARGUMENTS: &str = "ro rootfstype=squashfs systemd.volatile=state panic=5 quiet loglevel=3 vt.global_cursor_default=0 consoleblank=0";
+const ARGUMENTS: &str =
+    "ro rootfstype=squashfs systemd.volatile=state panic=5 quiet loglevel=3 vt.global_cursor_default=0 consoleblank=0";
+
+/// How an image of ours starts on a board, if it does.
+pub fn possible(board: &Board) -> Result<&Boot, ImageError> {
+    board.boot.as_ref().ok_or_else(|| ImageError::NoImage { name: board.name.clone() })
+}
 
 /// Builds the image of a board into a folder. What was there stays until the new one is complete.
 pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
-    let boot = parts.board.boot.as_ref().ok_or_else(|| ImageError::NoImage { name: parts.board.name.clone() })?;
+    let boot = possible(parts.board)?;
     tools::need(&TOOLS)?;
     place::room(folder, 3000)?;
     let io = |source| ImageError::Io { path: folder.to_owned(), source };
@@ -169,7 +179,12 @@ pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
     disk::card(&image.card, &state, &contents)?;
 
     let done = Image::of(&parts.board.id, folder);
-    for (from, to) in [(image.card, &done.card), (image.boot, &done.boot), (image.root, &done.root), (work.join("u-boot.bin"), &done.u_boot)] {
+    for (from, to) in [
+        (image.card, &done.card),
+        (image.boot, &done.boot),
+        (image.root, &done.root),
+        (work.join("u-boot.bin"), &done.u_boot),
+    ] {
         std::fs::File::open(&from).and_then(|file| file.sync_all()).map_err(io)?;
         std::fs::rename(from, to).map_err(io)?;
     }

@@ -37,7 +37,8 @@ impl Modules {
     /// All modules whose path begins with one of these (below `kernel/`), and what they need. A beginning that matches
     /// nothing is an error: the kernel has changed, and somebody must look.
     pub fn chosen(&self, beginnings: &[String]) -> Result<BTreeSet<String>, ImageError> {
-        choose(&self.needs, beginnings).map_err(|beginning| ImageError::NoModule { beginning, kernel: self.version.clone() })
+        choose(&self.needs, beginnings)
+            .map_err(|beginning| ImageError::NoModule { beginning, kernel: self.version.clone() })
     }
 
     /// Deletes all modules but these.
@@ -103,7 +104,10 @@ mod tests {
 
     #[test]
     fn a_folder_stays_with_all_that_it_needs_and_no_other() {
-        assert_eq!(chosen(&["drivers/media"]).unwrap(), ["kernel/drivers/media/uvc.ko.xz", "kernel/lib/videobuf.ko.xz"]);
+        assert_eq!(
+            chosen(&["drivers/media"]).unwrap(),
+            ["kernel/drivers/media/uvc.ko.xz", "kernel/lib/videobuf.ko.xz"]
+        );
         assert_eq!(chosen(&["fs/fat"]).unwrap().len(), 2);
         assert_eq!(chosen(&["fs/fat/vfat"]).unwrap().len(), 2);
     }

@@ -82,7 +82,17 @@ pub fn finish(tree: &Path, parts: &Parts, packages: &Packages, modules: &Modules
 pub fn pack(tree: &Path, image: &Path, epoch: u64) -> Result<(), ImageError> {
     let mut command = Command::new("mksquashfs");
     command.arg(tree).arg(image);
-    command.args(["-noappend", "-no-progress", "-quiet", "-all-root", "-no-xattrs", "-comp", "zstd", "-Xcompression-level", "15"]);
+    command.args([
+        "-noappend",
+        "-no-progress",
+        "-quiet",
+        "-all-root",
+        "-no-xattrs",
+        "-comp",
+        "zstd",
+        "-Xcompression-level",
+        "15",
+    ]);
     command.args(["-all-time", &epoch.to_string(), "-mkfs-time", &epoch.to_string()]).env_remove("SOURCE_DATE_EPOCH");
     process::run(&mut command)?;
     Ok(())

@@ -1,10 +1,12 @@
 //! The boards that the mirror is meant for: what is known of them, and their packages and images.
 
 mod board;
+mod cross;
 mod deb;
 mod flash;
 mod host;
 mod image;
+mod update;
 
 use board::{Board, listed};
 use clap::{Parser, Subcommand};
@@ -29,6 +31,8 @@ enum Command {
     Show { board: String },
     /// Reads every board file; fails at the end if one is wrong.
     Check,
+    /// Builds the mirror for the boards' processor (aarch64) and says where it lies.
+    Build,
     /// Makes a Debian package for arm64: Raspberry Pi OS, Debian, Jetson's Ubuntu.
     Deb {
         /// Folder for the package.
@@ -37,6 +41,13 @@ enum Command {
         /// An `edge` that is built for arm64.
         #[arg(long, value_name = "FILE")]
         binary: Option<PathBuf>,
+    },
+    /// Makes the image of a card: the whole system, which starts the mirror and nothing else.
+    Image {
+        board: String,
+        /// Folder for the image.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Writes a board's image to a card or USB disk, and reads it back.
     Flash {
@@ -62,10 +73,22 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Show { board } => print!("{}", sheet(&board::named(&cli.folder, &board)?)),
         Command::Check => check(&cli.folder)?,
+        Command::Build => {
+            let cross::Built { edge, hardware, glibc } = cross::build(&cross::Job::default())?;
+            println!(
+                "edge      {}\nhardware  {}\nneeds the GNU C library {glibc} or newer",
+                edge.display(),
+                hardware.display()
+            );
+        }
         Command::Deb { out, binary } => {
             let binary = binary.unwrap_or_else(|| host::place::target().join("aarch64-unknown-linux-gnu/release/edge"));
             let package = deb::build(&binary, &out.unwrap_or_else(host::place::results))?;
             println!("{}", package.display());
+        }
+        Command::Image { board, out } => {
+            let board = board::named(&cli.folder, &board)?;
+            image(&board, &out.unwrap_or_else(host::place::results))?;
         }
         Command::Flash { board, device, image, yes } => {
             let board = board::named(&cli.folder, &board)?.id;
@@ -73,6 +96,16 @@ fn main() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Builds the mirror, its package and the image of a board.
+fn image(board: &Board, out: &std::path::Path) -> anyhow::Result<image::Image> {
+    image::possible(board)?;
+    let keys = update::keys::ready(&update::keys::folder())?;
+    let package = deb::build(&cross::build(&cross::Job::default())?.edge, out)?;
+    let deb::origin::Origin { version, time, .. } = deb::origin::read()?;
+    let parts = image::Parts { board, package: &package, keyring: &keys.certificate, version: &version, epoch: time };
+    Ok(image::build(&parts, out)?)
 }
 
 fn check(folder: &std::path::Path) -> anyhow::Result<()> {
@@ -93,7 +126,7 @@ fn check(folder: &std::path::Path) -> anyhow::Result<()> {
 }
 
 fn sheet(board: &Board) -> String {
-    let Board { id, name, sources, cpu, memory, thermal, camera, display, generator } = board;
+    let Board { id, name, sources, cpu, memory, thermal, camera, display, generator, boot } = board;
     let clock = cpu.clock_mhz.map_or(String::new(), |mhz| format!(" at {mhz} MHz"));
     let range = |range: Option<[i32; 2]>| range.map(|[low, high]| format!("{low} to {high} °C"));
     let facts = [
@@ -107,6 +140,13 @@ fn sheet(board: &Board) -> String {
         ("camera", Some(camera.notes.clone())),
         ("display", Some(display.notes.clone())),
         ("generator", Some(format!("width {}, {} threads", generator.width, generator.threads))),
+        (
+            "image",
+            Some(match boot {
+                Some(boot) => format!("`boards image {id}`, started by U-Boot ({})", boot.u_boot),
+                None => "none: `boards deb` on the vendor's system".into(),
+            }),
+        ),
         ("sources", Some(sources.join("\n            "))),
     ];
     let lines = facts.into_iter().filter_map(|(key, fact)| fact.map(|fact| format!("{key:<12}{fact}\n")));

@@ -4,7 +4,7 @@
 mod control;
 mod libraries;
 mod needs;
-mod origin;
+pub mod origin;
 mod tree;
 
 use crate::host::place::{self, PlaceError};

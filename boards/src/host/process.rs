@@ -1,14 +1,14 @@
 //! Another program: it runs in silence, and if it fails, its own last words go into the error.
 
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     #[error("`{program}` cannot be started ({source}); is it installed?")]
     Start { program: String, source: std::io::Error },
     #[error("`{command}` failed ({status}):\n{words}")]
-    Failed { command: String, status: std::process::ExitStatus, words: String },
+    Failed { command: String, status: ExitStatus, words: String },
 }
 
 /// How many lines of a program's last words an error carries.
@@ -27,15 +27,26 @@ pub fn run(command: &mut Command) -> Result<Vec<u8>, ProcessError> {
 /// Runs a program that talks to the user itself: its output goes where ours goes.
 pub fn show(command: &mut Command) -> Result<(), ProcessError> {
     let status = command.stdin(Stdio::null()).status().map_err(|source| start(command, source))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(ProcessError::Failed { command: line(command), status, words: "its messages are above".into() }),
-    }
+    succeeded(command, status)
+}
+
+/// Runs a program that talks to the user on its standard error, and returns what it wrote to its standard output.
+pub fn listen(command: &mut Command) -> Result<Vec<u8>, ProcessError> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|source| start(command, source))?;
+    succeeded(command, output.status).map(|()| output.stdout)
 }
 
 /// Output as text, without the end of the last line.
 pub fn text(bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).trim_end().to_owned()
+}
+
+fn succeeded(command: &Command, status: ExitStatus) -> Result<(), ProcessError> {
+    match status.success() {
+        true => Ok(()),
+        false => Err(ProcessError::Failed { command: line(command), status, words: "its messages are above".into() }),
+    }
 }
 
 fn start(command: &Command, source: std::io::Error) -> ProcessError {
@@ -67,6 +78,13 @@ mod tests {
     fn a_failure_carries_the_last_words() {
         let error = run(Command::new("sh").args(["-c", "seq 100 >&2; exit 3"])).unwrap_err().to_string();
         assert!(error.contains("sh -c") && error.ends_with("100") && !error.contains("\n80\n"), "{error}");
+    }
+
+    #[test]
+    fn what_is_said_to_the_user_is_not_what_comes_back() {
+        let words = |script: &str| listen(Command::new("sh").args(["-c", script]));
+        assert_eq!(text(words("echo aside >&2; echo seven").unwrap()), "seven");
+        assert!(words("exit 3").unwrap_err().to_string().contains("above"));
     }
 
     #[test]

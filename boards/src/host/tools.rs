@@ -7,6 +7,7 @@ use std::process::Command;
 /// A program and the Debian or Ubuntu package that brings it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tool {
+    /// Its name, or the whole path of a file where a package brings no program.
     pub program: &'static str,
     pub package: &'static str,
 }
@@ -45,6 +46,9 @@ pub fn need(tools: &[Tool]) -> Result<(), ToolsError> {
 
 /// Where a program is, looked for as a shell would, and where root's programs are.
 pub fn find(program: &str) -> Option<PathBuf> {
+    if program.starts_with('/') {
+        return Path::new(program).exists().then(|| program.into());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     folders.map(|folder| folder.join(program)).find(|path| is_program(path))
@@ -73,6 +77,7 @@ mod tests {
     fn what_is_there_is_found_and_asks_for_nothing() {
         assert!(find("sh").is_some());
         assert!(find("no-such-program").is_none());
+        assert!(find("/etc/passwd").is_some() && find("/etc/no-such-file").is_none());
         need(&[Tool { program: "sh", package: "dash" }]).unwrap();
     }
 

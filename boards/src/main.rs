@@ -38,7 +38,7 @@ enum Command {
         /// Folder for the package.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
-        /// An `edge` that is built for arm64.
+        /// An `edge` that is built for arm64, in place of one that is built now.
         #[arg(long, value_name = "FILE")]
         binary: Option<PathBuf>,
     },
@@ -57,6 +57,9 @@ enum Command {
         /// An image (.img or .img.zst) in place of the board's own.
         #[arg(long, value_name = "FILE")]
         image: Option<PathBuf>,
+        /// A kiosk.toml for the card's first partition.
+        #[arg(long, value_name = "FILE")]
+        settings: Option<PathBuf>,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -82,7 +85,7 @@ fn main() -> anyhow::Result<()> {
             );
         }
         Command::Deb { out, binary } => {
-            let binary = binary.unwrap_or_else(|| host::place::target().join("aarch64-unknown-linux-gnu/release/edge"));
+            let binary = binary.map_or_else(|| cross::build(&cross::Job::default()).map(|built| built.edge), Ok)?;
             let package = deb::build(&binary, &out.unwrap_or_else(host::place::results))?;
             println!("{}", package.display());
         }
@@ -90,9 +93,10 @@ fn main() -> anyhow::Result<()> {
             let board = board::named(&cli.folder, &board)?;
             image(&board, &out.unwrap_or_else(host::place::results))?;
         }
-        Command::Flash { board, device, image, yes } => {
+        Command::Flash { board, device, image, settings, yes } => {
             let board = board::named(&cli.folder, &board)?.id;
-            flash::flash(flash::Job { board: &board, device: &device, image, folder: host::place::results(), yes })?;
+            let folder = host::place::results();
+            flash::flash(flash::Job { board: &board, device: &device, image, folder, settings, yes })?;
         }
     }
     Ok(())
@@ -105,7 +109,11 @@ fn image(board: &Board, out: &std::path::Path) -> anyhow::Result<image::Image> {
     let package = deb::build(&cross::build(&cross::Job::default())?.edge, out)?;
     let deb::origin::Origin { version, time, .. } = deb::origin::read()?;
     let parts = image::Parts { board, package: &package, keyring: &keys.certificate, version: &version, epoch: time };
-    Ok(image::build(&parts, out)?)
+    let image = image::build(&parts, out)?;
+    let map = image::blockmap::BlockMap::write_beside(&image.card)?;
+    let names = [&image.card, &map].map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    image::checksums::enter(out, &names.each_ref().map(|name| &**name))?;
+    Ok(image)
 }
 
 fn check(folder: &std::path::Path) -> anyhow::Result<()> {

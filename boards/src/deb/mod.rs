@@ -55,18 +55,24 @@ pub fn build(binary: &Path, out: &Path) -> Result<PathBuf, DebError> {
     let stage = work.path().join("stage");
     tree::lay(&stage, binary, &origin)?;
     control::write(&stage, &origin, &depends)?;
-    tree::settle(&stage, origin.time)?;
 
     let name = format!("{NAME}_{}_arm64.deb", origin.version);
     let (built, package) = (work.path().join(&name), out.join(&name));
-    // Xz: what Ubuntu 22.04 and every Debian can read.
-    let mut dpkg = Command::new("dpkg-deb");
-    dpkg.args(["--build", "--root-owner-group", "-Zxz"]).arg(&stage).arg(&built);
-    process::run(dpkg.env("SOURCE_DATE_EPOCH", origin.time.to_string()).env("DPKG_DEB_THREADS_MAX", "1"))?;
+    pack(&stage, origin.time, &built)?;
     let sync = || std::fs::File::open(&built)?.sync_all().and_then(|()| std::fs::rename(&built, &package));
     sync().map_err(|source| io_at(&package, source))?;
     checksums::enter(out, &[&name])?;
     Ok(package)
+}
+
+/// Makes a package of a staged tree; all files are from the same second.
+fn pack(stage: &Path, time: u64, package: &Path) -> Result<(), DebError> {
+    tree::settle(stage, time)?;
+    // Xz: what Ubuntu 22.04 and every Debian can read; how it packs depends on the number of threads.
+    let mut dpkg = Command::new("dpkg-deb");
+    dpkg.args(["--build", "--root-owner-group", "-Zxz"]).arg(stage).arg(package);
+    process::run(dpkg.env("SOURCE_DATE_EPOCH", time.to_string()).env("DPKG_DEB_THREADS_MAX", "1"))?;
+    Ok(())
 }
 
 const GIT: Tool = Tool { program: "git", package: "git" };
@@ -97,4 +103,47 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, DebError> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin() -> origin::Origin {
+        let (version, date) = ("1.0+20261124184724.604ae83-1".into(), "Tue, 24 Nov 2026 18:47:24 +0000".into());
+        origin::Origin { version, date, time: 1_795_546_044, maintainer: "A B <a@b.example>".into() }
+    }
+
+    /// A package of a program and its settings, built in a folder.
+    fn package(folder: &Path, mode: u32) -> Vec<u8> {
+        let (stage, package) = (folder.join("stage"), folder.join("a.deb"));
+        put(&stage.join("usr/bin/edge"), &[7; 5000], 0o755).unwrap();
+        put(&stage.join("etc/as-time-goes-by/kiosk.toml"), b"#\n", 0o644).unwrap();
+        std::fs::set_permissions(stage.join("usr"), Permissions::from_mode(mode)).unwrap();
+        control::write(&stage, &origin(), &["libc6 (>= 2.34)".into()]).unwrap();
+        pack(&stage, origin().time, &package).unwrap();
+        std::fs::read(package).unwrap()
+    }
+
+    #[test]
+    fn the_same_tree_gives_the_same_bytes_whatever_the_clock_and_the_umask() {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let first = package(folders[0].path(), 0o755);
+        // The archive's dates are whole seconds.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        assert!(first == package(folders[1].path(), 0o700), "the packages differ");
+    }
+
+    #[test]
+    fn dpkg_reads_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        package(folder.path(), 0o755);
+        let field = |name: &str| {
+            let mut dpkg = Command::new("dpkg-deb");
+            process::text(process::run(dpkg.arg("--field").arg(folder.path().join("a.deb")).arg(name)).unwrap())
+        };
+        assert_eq!(field("Version"), origin().version);
+        assert_eq!(field("Depends"), "libc6 (>= 2.34), systemd | systemd-standalone-sysusers");
+        assert_eq!((field("Architecture"), field("Installed-Size")), ("arm64".into(), "6".into()));
+    }
 }

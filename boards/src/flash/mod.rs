@@ -4,13 +4,16 @@
 
 mod device;
 mod listing;
+mod settings;
 mod source;
 mod write;
 
+use crate::host::tools::{self, Tool, ToolsError};
 use crate::image::blockmap::BlockMap;
 use device::{DeviceError, Disk, Kernel, Size};
 use indicatif::{ProgressBar, ProgressStyle};
 use rustix::fs::OFlags;
+use settings::SettingsError;
 use source::{Image, ImageError, Voucher};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -30,6 +33,8 @@ pub struct Job<'a> {
     pub image: Option<PathBuf>,
     /// Where finished images lie.
     pub folder: PathBuf,
+    /// A `kiosk.toml` to put onto the card's first partition.
+    pub settings: Option<PathBuf>,
     /// Asks nothing.
     pub yes: bool,
 }
@@ -40,6 +45,10 @@ pub enum FlashError {
     Image(#[from] ImageError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Settings(SettingsError),
+    #[error(transparent)]
+    Tools(#[from] ToolsError),
     #[error("{device} cannot be opened: {source}{}", help(source))]
     Open { device: String, source: io::Error },
     #[error("{device} is another device than it was a moment ago; start again")]
@@ -52,6 +61,8 @@ pub enum FlashError {
     Signals(io::Error),
     #[error("{0}\nThe card is NOT usable. Run the same command again")]
     Unfinished(WriteError),
+    #[error("{0}\nThe card holds the image, but not your settings")]
+    WithoutSettings(SettingsError),
 }
 
 /// The usual reasons why a disk that was looked at does not open.
@@ -66,6 +77,10 @@ fn help(error: &io::Error) -> &'static str {
 
 pub fn flash(job: Job) -> Result<(), FlashError> {
     let image = job.image.map_or_else(|| Image::find(&job.folder, job.board), Image::at)?;
+    let settings = job.settings.as_deref().map(settings::read).transpose().map_err(FlashError::Settings)?;
+    if settings.is_some() {
+        tools::need(&[Tool { program: "mcopy", package: "mtools" }])?;
+    }
     let kernel = Kernel::default();
     // Before the image, which takes longer.
     let disk = kernel.disk_at(job.device)?;
@@ -75,7 +90,11 @@ pub fn flash(job: Job) -> Result<(), FlashError> {
     let node = PathBuf::from(format!("/dev/{}", disk.name));
 
     eprint!("\n{}", listing::of(&disk));
-    eprintln!("ALL OF THIS WILL BE LOST. It is overwritten with {} ({}).\n", image.path.display(), Size(map.size));
+    let (whole, full) = (Size(map.size), Size(map.mapped()));
+    eprintln!(
+        "ALL OF THIS WILL BE LOST. It is overwritten with {} ({whole}, {full} not empty).\n",
+        image.path.display()
+    );
     if voucher == Voucher::Nothing {
         eprintln!("Neither a block map nor SHA256SUMS lies beside the image: nobody says whether it is whole.\n");
     }
@@ -91,6 +110,9 @@ pub fn flash(job: Job) -> Result<(), FlashError> {
     let device = open(&node, job.device)?;
     put(&image, &map, &device, disk.size, &stop).map_err(FlashError::Unfinished)?;
     drop(device);
+    if let Some(settings) = settings {
+        settings::put(&settings, &node).map_err(FlashError::WithoutSettings)?;
+    }
     eprintln!("{} holds the image of {}, and was read back. It may be pulled out now.", node.display(), job.board);
     Ok(())
 }
@@ -154,4 +176,42 @@ fn put(image: &Image, map: &BlockMap, device: &File, size: u64, stop: &AtomicBoo
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::process::{run, text};
+
+    #[test]
+    #[ignore = "needs root and a free loop device"]
+    fn a_real_block_device_gets_the_image_and_is_refused_while_it_is_mounted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mut image = vec![0; 24 << 20];
+        image[510] = 0x55;
+        image[20 << 20..21 << 20].fill(3);
+        std::fs::write(path("qemu.img"), &image).unwrap();
+        std::fs::write(path("card"), vec![0xA5; 32 << 20]).unwrap();
+        let node = PathBuf::from(text(run(Command::new("losetup").args(["--show", "-f"]).arg(path("card"))).unwrap()));
+        let job = || Job {
+            board: "qemu",
+            device: &node,
+            image: None,
+            folder: folder.path().into(),
+            settings: None,
+            yes: true,
+        };
+        let first = flash(job());
+        let card = std::fs::read(path("card")).unwrap();
+        run(Command::new("mke2fs").args(["-q", "-F"]).arg(&node)).unwrap();
+        std::fs::create_dir(path("mount")).unwrap();
+        run(Command::new("mount").arg(&node).arg(path("mount"))).unwrap();
+        let second = flash(job());
+        run(Command::new("umount").arg(path("mount"))).unwrap();
+        run(Command::new("losetup").arg("-d").arg(&node)).unwrap();
+        first.unwrap();
+        assert!(card[..image.len()] == image, "the card holds the image");
+        assert!(second.unwrap_err().to_string().contains("is mounted at"));
+    }
 }

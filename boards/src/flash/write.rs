@@ -22,7 +22,7 @@ pub enum WriteError {
     Image { at: u64, source: io::Error },
     #[error("the card fails at byte {at}: {source}; was it pulled out? Else it is worn: take another")]
     Device { at: u64, source: io::Error },
-    #[error("block {block} ({} MiB into the card) reads otherwise than it was written; the card is worn, or a fake with less room than it says: take another", block * BLOCK >> 20)]
+    #[error("block {block} ({} MiB into the card) reads otherwise than it was written; the card is worn, or a fake with less room than it says: take another", (block * BLOCK) >> 20)]
     Differs { block: u64 },
     #[error("stopped before the end")]
     Stopped,

@@ -5,8 +5,10 @@
 //! Long runs of zeros are gaps. Shorter ones belong to the range around them, so that tables that are mostly empty (a FAT)
 //! are written even by a program that leaves gaps as they were on the card.
 
+use crate::host::files::write_atomic;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -162,6 +164,18 @@ impl BlockMap {
         xml + "    </BlockMap>\n</bmap>\n"
     }
 
+    /// Writes the map of an image beside it, as `IMAGE.bmap`, where `bmaptool` looks for it.
+    pub fn write_beside(image: &Path) -> Result<PathBuf, MapError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| MapError::Io { path, source }
+        };
+        let map = File::open(image).and_then(Self::of).map_err(io(image))?;
+        let path = beside(image);
+        write_atomic(&path, map.to_xml().as_bytes()).map_err(io(&path))?;
+        Ok(path)
+    }
+
     /// Reads a map's file; its own checksum must be right.
     pub fn read(path: &Path) -> Result<Self, MapError> {
         let xml = std::fs::read_to_string(path).map_err(|source| MapError::Io { path: path.to_owned(), source })?;
@@ -218,6 +232,13 @@ impl Range {
     fn closed((first, last, sum): (u64, u64, Sha256)) -> Self {
         Self { first, last, sha256: hex(sum) }
     }
+}
+
+/// Where the map of an image lies.
+pub fn beside(image: &Path) -> PathBuf {
+    let mut path = image.as_os_str().to_owned();
+    path.push(".bmap");
+    path.into()
 }
 
 /// Reads until the buffer is full or the input ends; how many bytes there were.
@@ -287,6 +308,17 @@ mod tests {
         assert!(check(&image(3000, &[0, 800 * BLOCK, 2000 * BLOCK])).contains("blocks 1 to 1999 are not"));
         assert!(check(&right[..50_000]).contains("ends at byte 50000"));
         assert!(check(&[&*right, &[0]].concat()).contains("goes on after byte"));
+    }
+
+    #[test]
+    fn a_map_lies_beside_its_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("qemu.img");
+        std::fs::write(&path, image(9, &[0, 30_000])).unwrap();
+        let beside = BlockMap::write_beside(&path).unwrap();
+        assert_eq!(beside, folder.path().join("qemu.img.bmap"));
+        assert_eq!(BlockMap::read(&beside).unwrap(), BlockMap::of(&*image(9, &[0, 30_000])).unwrap());
+        assert!(BlockMap::write_beside(&folder.path().join("absent.img")).is_err());
     }
 
     #[test]

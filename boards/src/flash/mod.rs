@@ -51,7 +51,7 @@ pub enum FlashError {
     Tools(#[from] ToolsError),
     #[error("{device} cannot be opened: {source}{}", help(source))]
     Open { device: String, source: io::Error },
-    #[error("{device} is another device than it was a moment ago; start again")]
+    #[error("{device} is not as it was before the question: another disk, or in use; nothing was written. Start again")]
     Changed { device: String },
     #[error("nobody can be asked here whether {device} may be overwritten; nothing was written. Say --yes if it may")]
     NobodyThere { device: String },
@@ -100,6 +100,10 @@ pub fn flash(job: Job) -> Result<(), FlashError> {
     }
     if !job.yes {
         ask(&disk)?;
+    }
+    // Disks may have been exchanged meanwhile.
+    if kernel.disk_at(job.device)? != disk {
+        return Err(FlashError::Changed { device: node.display().to_string() });
     }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {

@@ -21,7 +21,10 @@ use v4l::io::traits::{CaptureStream, OutputStream};
 use v4l::video::Output;
 use v4l::{Device, FourCC};
 
-/// vivid's controls "Loop Video", up to Linux 6.10 (what goes out comes in again), and "OSD Text Mode".
+/// vivid's controls "HDMI 000-0 Is Connected To" (the first output is entry 2) and, up to Linux 6.10, "Loop Video", by which
+/// what goes out comes in again; and "OSD Text Mode".
+const CONNECTED_TO: u32 = 0x00f0_f000 + 113;
+const FIRST_OUTPUT: i64 = 2;
 const LOOP_VIDEO: u32 = 0x00f0_f000 + 37;
 const OSD_TEXT_MODE: u32 = 0x00f0_f000 + 1;
 const NO_TEXT: i64 = 2;
@@ -45,10 +48,12 @@ fn feed(picture: &str, output: &str, camera: &str) -> anyhow::Result<()> {
     let mut format = Output::format(&device)?;
     format.fourcc = FourCC::new(b"YUYV");
     let format = Output::set_format(&device, &format)?;
-    for (id, value) in [(LOOP_VIDEO, Value::Boolean(true)), (OSD_TEXT_MODE, Value::Integer(NO_TEXT))] {
-        let set = Device::with_path(camera)?.set_control(Control { id, value });
-        set.with_context(|| format!("{camera} has no control {id:#x}"))?;
-    }
+    let input = Device::with_path(camera).with_context(|| format!("{camera} cannot be opened"))?;
+    let set = |id, value| input.set_control(Control { id, value });
+    set(CONNECTED_TO, Value::Integer(FIRST_OUTPUT))
+        .or_else(|_| set(LOOP_VIDEO, Value::Boolean(true)))
+        .with_context(|| format!("{camera} cannot be connected to {output}"))?;
+    set(OSD_TEXT_MODE, Value::Integer(NO_TEXT)).with_context(|| format!("{camera} writes into its pictures"))?;
     let bytes = yuyv(&letterboxed(&image::open(picture)?.into_rgb8(), format.width, format.height));
     println!("feeding {}×{} {}", format.width, format.height, format.fourcc);
 

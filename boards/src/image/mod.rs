@@ -39,15 +39,16 @@ pub struct Image {
     /// Kernel and first steps, and root: what an update carries.
     pub boot: PathBuf,
     pub root: PathBuf,
-    /// The program that an emulator starts with.
+    /// The program that an emulator starts with, and modules of its virtual camera for the same kernel (tar).
     pub u_boot: PathBuf,
+    pub camera: PathBuf,
 }
 
 impl Image {
     /// Where the files of a board's image lie in a folder.
     pub fn of(board: &str, folder: &Path) -> Self {
         let file = |end: &str| folder.join(format!("{board}{end}"));
-        Self { card: file(".img"), boot: file(".boot.img"), root: file(".root.img"), u_boot: file(".u-boot.bin") }
+        Self { card: file(".img"), boot: file(".boot.img"), root: file(".root.img"), u_boot: file(".u-boot.bin"), camera: file(".camera.tar") }
     }
 }
 
@@ -133,6 +134,13 @@ pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
     gzip(&vmlinuz, &kernel.join("vmlinuz.gz"))?;
     remove_file(&vmlinuz)?;
 
+    let camera = work.join("camera");
+    std::fs::create_dir_all(camera.join("usr/lib")).map_err(io)?;
+    std::os::unix::fs::symlink("usr/lib", camera.join("lib")).map_err(io)?;
+    modules.copy(&modules.chosen(&["drivers/media/test-drivers/vivid".into()])?, &camera)?;
+    let tar = work.join("camera.tar");
+    process::run(Command::new("tar").arg("--create").arg("--file").arg(&tar).arg("--directory").arg(&camera).args(["lib", "usr"]))?;
+
     step("first partition");
     let arguments = format!("{ARGUMENTS} {}", boot.arguments);
     let script = std::fs::read_to_string(files().join("boot.cmd")).map_err(io)?;
@@ -179,11 +187,13 @@ pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
     disk::card(&image.card, &state, &contents)?;
 
     let done = Image::of(&parts.board.id, folder);
+    let u_boot = work.join("u-boot.bin");
     for (from, to) in [
         (image.card, &done.card),
         (image.boot, &done.boot),
         (image.root, &done.root),
-        (work.join("u-boot.bin"), &done.u_boot),
+        (u_boot, &done.u_boot),
+        (tar, &done.camera),
     ] {
         std::fs::File::open(&from).and_then(|file| file.sync_all()).map_err(io)?;
         std::fs::rename(from, to).map_err(io)?;

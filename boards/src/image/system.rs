@@ -33,7 +33,7 @@ const NEEDLESS: [&str; 19] = [
 ];
 
 /// Units that must not start even when something asks for them: no login on the screen, nothing that writes to the root.
-const MASKED: [&str; 8] = [
+const MASKED: [&str; 14] = [
     "getty.target",
     "getty@.service",
     "serial-getty@.service",
@@ -42,6 +42,12 @@ const MASKED: [&str; 8] = [
     "systemd-update-done.service",
     "systemd-networkd.service",
     "systemd-networkd-wait-online.service",
+    "systemd-networkd.socket",
+    "ldconfig.service",
+    "systemd-journal-catalog-update.service",
+    "systemd-hwdb-update.service",
+    "systemd-random-seed.service",
+    "systemd-user-sessions.service",
 ];
 
 /// Fills an unpacked tree until it is a system that starts the mirror. Kernel, U-Boot and firmware must have been taken out of it.
@@ -57,7 +63,7 @@ pub fn finish(tree: &Path, parts: &Parts, packages: &Packages, modules: &Modules
     // Empty: systemd makes one up for each start.
     super::write(&tree.join("etc/machine-id"), "")?;
     copy(parts.keyring, &tree.join("etc/rauc/keyring.pem"))?;
-    for folder in ["boot/firmware", "proc", "sys", "run", "tmp", "var", "root", "dev"] {
+    for folder in ["boot/firmware", "proc", "sys", "run", "tmp", "var", "root", "dev", "srv", "mnt"] {
         let path = tree.join(folder);
         std::fs::create_dir_all(&path).map_err(|source| ImageError::Io { path, source })?;
     }
@@ -70,6 +76,11 @@ pub fn finish(tree: &Path, parts: &Parts, packages: &Packages, modules: &Modules
     for unit in MASKED {
         link("/dev/null", &units.join(unit))?;
     }
+
+    link("../proc/self/mounts", &tree.join("etc/mtab"))?;
+    // What was laid there without its package's script would only be hidden under memory.
+    super::remove_tree(&tree.join("var"))?;
+    std::fs::create_dir_all(tree.join("var")).map_err(|source| ImageError::Io { path: tree.join("var"), source })?;
 
     for name in NEEDLESS {
         super::remove_tree(&tree.join(name))?;

@@ -3,6 +3,7 @@
 mod board;
 mod cross;
 mod host;
+mod proof;
 
 use board::{Board, listed};
 use clap::{Parser, Subcommand};
@@ -29,6 +30,22 @@ enum Command {
     Check,
     /// Builds the mirror for the boards' processor (aarch64) and says where it lies.
     Build,
+    /// Proves that the mirror works on a board's processor.
+    #[command(subcommand)]
+    Test(Test),
+}
+
+#[derive(Subcommand)]
+enum Test {
+    /// Unit and agreement tests of the mirror, built for the boards and run on emulated processors.
+    Arm {
+        /// Which processors; all of them unless said otherwise.
+        #[arg(long, value_enum, value_name = "CORE", num_args = 1..)]
+        cpu: Vec<proof::Processor>,
+        /// Without the tests that take longest, and on processors with more features only what depends on them.
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -48,6 +65,10 @@ fn main() -> anyhow::Result<()> {
                 edge.display(),
                 hardware.display()
             );
+        }
+        Command::Test(Test::Arm { cpu, quick }) => {
+            let processors = if cpu.is_empty() { proof::Processor::ALL.to_vec() } else { cpu };
+            proof::arm::test(&processors, quick)?;
         }
     }
     Ok(())

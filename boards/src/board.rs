@@ -18,6 +18,8 @@ pub struct Board {
     pub camera: Notes,
     pub display: Notes,
     pub generator: Generator,
+    /// How an image of ours starts there; absent where the mirror is a package on the vendor's own system.
+    pub boot: Option<Boot>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -31,6 +33,7 @@ struct Raw {
     camera: Notes,
     display: Notes,
     generator: Generator,
+    boot: Option<Boot>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -102,6 +105,22 @@ pub struct Generator {
     pub width: u32,
     /// Ageing workers, 1 to the number of cores.
     pub threads: u32,
+}
+
+/// What stands between power and our kernel.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Boot {
+    /// Which build of Debian's U-Boot starts the kernel.
+    pub u_boot: String,
+    /// Physical address of the first byte of memory; kernel and first steps are loaded behind it.
+    pub ram_start: u64,
+    /// The board's own files on the first partition, out of Debian's raspi-firmware.
+    pub firmware: Vec<String>,
+    /// Device trees out of the kernel's package that the firmware hands on; empty where the machine brings its own.
+    pub device_trees: Vec<String>,
+    /// Arguments for the kernel beyond those that all boards get.
+    pub arguments: String,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -216,8 +235,13 @@ impl Raw {
         require(usual, "generator.width", &width.to_string(), "a multiple of 8 from 8 to 64")?;
         let fits = (1..=self.cpu.cores).contains(&threads);
         require(fits, "generator.threads", &threads.to_string(), &format!("1 to cpu.cores ({})", self.cpu.cores))?;
-        let Self { name, sources, cpu, memory, thermal, camera, display, generator } = self;
-        Ok(Board { id, name, sources, cpu, memory, thermal, camera, display, generator })
+        if let Some(boot) = &self.boot {
+            require(!boot.u_boot.is_empty(), "boot.u_boot", "empty", "a folder of Debian's /usr/lib/u-boot")?;
+            let aligned = boot.ram_start.is_multiple_of(1 << 21);
+            require(aligned, "boot.ram_start", &format!("{:#x}", boot.ram_start), "a multiple of 2 MiB")?;
+        }
+        let Self { name, sources, cpu, memory, thermal, camera, display, generator, boot } = self;
+        Ok(Board { id, name, sources, cpu, memory, thermal, camera, display, generator, boot })
     }
 }
 
@@ -322,6 +346,7 @@ mod tests {
             ("threads = 3", "threads = 5", "generator.threads"),
             ("\"Raspberry Pi 4 Model B\"", "\" \"", "name"),
             ("https://datasheets", "ftp://datasheets", "sources"),
+            ("ram_start = 0x0", "ram_start = 0x7", "boot.ram_start"),
         ] {
             let message = edited(from, to);
             assert!(message.contains(&format!("`{key}`")) && message.contains("allowed"), "{to}: {message}");

@@ -2,8 +2,11 @@
 
 mod board;
 mod cross;
+mod deb;
 mod host;
+mod image;
 mod proof;
+mod update;
 
 use board::{Board, listed};
 use clap::{Parser, Subcommand};
@@ -30,6 +33,22 @@ enum Command {
     Check,
     /// Builds the mirror for the boards' processor (aarch64) and says where it lies.
     Build,
+    /// Makes a Debian package for arm64: Raspberry Pi OS, Debian, Jetson's Ubuntu.
+    Deb {
+        /// Folder for the package.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// An `edge` that is built for arm64.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
+    },
+    /// Makes the image of a card: the whole system, which starts the mirror and nothing else.
+    Image {
+        board: String,
+        /// Folder for the image.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Proves that the mirror works on a board's processor.
     #[command(subcommand)]
     Test(Test),
@@ -66,12 +85,31 @@ fn main() -> anyhow::Result<()> {
                 hardware.display()
             );
         }
+        Command::Deb { out, binary } => {
+            let binary = binary.unwrap_or_else(|| host::place::target().join("aarch64-unknown-linux-gnu/release/edge"));
+            let package = deb::build(&binary, &out.unwrap_or_else(host::place::results))?;
+            println!("{}", package.display());
+        }
+        Command::Image { board, out } => {
+            let board = board::named(&cli.folder, &board)?;
+            image(&board, &out.unwrap_or_else(host::place::results))?;
+        }
         Command::Test(Test::Arm { cpu, quick }) => {
             let processors = if cpu.is_empty() { proof::Processor::ALL.to_vec() } else { cpu };
             proof::arm::test(&processors, quick)?;
         }
     }
     Ok(())
+}
+
+/// Builds the mirror, its package and the image of a board.
+fn image(board: &Board, out: &std::path::Path) -> anyhow::Result<image::Image> {
+    image::possible(board)?;
+    let keys = update::keys::ready(&update::keys::folder())?;
+    let package = deb::build(&cross::build(&cross::Job::default())?.edge, out)?;
+    let deb::origin::Origin { version, time, .. } = deb::origin::read()?;
+    let parts = image::Parts { board, package: &package, keyring: &keys.certificate, version: &version, epoch: time };
+    Ok(image::build(&parts, out)?)
 }
 
 fn check(folder: &std::path::Path) -> anyhow::Result<()> {
@@ -92,7 +130,7 @@ fn check(folder: &std::path::Path) -> anyhow::Result<()> {
 }
 
 fn sheet(board: &Board) -> String {
-    let Board { id, name, sources, cpu, memory, thermal, camera, display, generator } = board;
+    let Board { id, name, sources, cpu, memory, thermal, camera, display, generator, boot } = board;
     let clock = cpu.clock_mhz.map_or(String::new(), |mhz| format!(" at {mhz} MHz"));
     let range = |range: Option<[i32; 2]>| range.map(|[low, high]| format!("{low} to {high} °C"));
     let facts = [
@@ -106,6 +144,13 @@ fn sheet(board: &Board) -> String {
         ("camera", Some(camera.notes.clone())),
         ("display", Some(display.notes.clone())),
         ("generator", Some(format!("width {}, {} threads", generator.width, generator.threads))),
+        (
+            "image",
+            Some(match boot {
+                Some(boot) => format!("`boards image {id}`, started by U-Boot ({})", boot.u_boot),
+                None => "none: `boards deb` on the vendor's system".into(),
+            }),
+        ),
         ("sources", Some(sources.join("\n            "))),
     ];
     let lines = facts.into_iter().filter_map(|(key, fact)| fact.map(|fact| format!("{key:<12}{fact}\n")));

@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Proves everything, from nothing: installs what is missing, then format, lints, every crate's tests (the trainer with
-# libtorch included) and the real binaries end to end. With CI=true the builds are kept outside the clone, for next time.
+# libtorch included), the real binaries end to end, and the mirror's own tests on emulated processors of boards.
+#
+# CI=true          the builds are kept outside the clone, for next time
+# ATGB_NIGHTLY=1   also what takes too long for every commit: all of the mirror's tests on each emulated processor, where
+#                  else the longest are left out, and on processors with more features all that does not depend on them
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,6 +16,7 @@ step() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 step "setting up"
 need_compiler c++
 need_strace
+need_arm
 need_rust fmt clippy
 # Rustc's and torch's own threads would fight over few cores.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
@@ -50,5 +55,10 @@ export ATGB_BINARIES=${CARGO_TARGET_DIR:-$top/target}/debug
 
 step "tests of every crate, and end to end"
 cargo test "${crates[@]}"
+
+step "the mirror on emulated processors of boards"
+arm=(--quick)
+[ "${ATGB_NIGHTLY:-}" != 1 ] || arm=()
+"$ATGB_BINARIES/boards" test arm "${arm[@]}"
 
 step "all is well"

@@ -52,6 +52,16 @@ need_strace() {
     command -v strace >/dev/null || install strace
 }
 
+# What builds for the boards' processor, and what is that processor in the tests; `boards` adds Rust's part.
+need_arm() {
+    if [ "$(uname -m)" != aarch64 ]; then
+        command -v aarch64-linux-gnu-gcc >/dev/null && [ -e /usr/aarch64-linux-gnu/lib/crt1.o ] ||
+            install gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    fi
+    command -v readelf >/dev/null || install binutils
+    command -v qemu-aarch64 >/dev/null || command -v qemu-aarch64-static >/dev/null || install qemu-user-static
+}
+
 # True when a cargo that is new enough answers.
 rust_is_new_enough() {
     local found

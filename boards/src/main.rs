@@ -3,9 +3,11 @@
 mod board;
 mod cross;
 mod deb;
+mod emulator;
 mod flash;
 mod host;
 mod image;
+mod proof;
 mod update;
 
 use board::{Board, listed};
@@ -64,6 +66,22 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Proves that the mirror works on a board's processor.
+    #[command(subcommand)]
+    Test(Test),
+}
+
+#[derive(Subcommand)]
+enum Test {
+    /// Unit and agreement tests of the mirror, built for the boards and run on emulated processors.
+    Arm {
+        /// Which processors; all of them unless said otherwise.
+        #[arg(long, value_enum, value_name = "CORE", num_args = 1..)]
+        cpu: Vec<proof::Processor>,
+        /// Without the tests that take longest, and on processors with more features only what depends on them.
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -97,6 +115,10 @@ fn main() -> anyhow::Result<()> {
             let board = board::named(&cli.folder, &board)?.id;
             let folder = host::place::results();
             flash::flash(flash::Job { board: &board, device: &device, image, folder, settings, yes })?;
+        }
+        Command::Test(Test::Arm { cpu, quick }) => {
+            let processors = if cpu.is_empty() { proof::Processor::ALL.to_vec() } else { cpu };
+            proof::arm::test(&processors, quick)?;
         }
     }
     Ok(())

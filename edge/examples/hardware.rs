@@ -1,5 +1,6 @@
 //! Hands and eyes for the emulated machine (`tests/emulated.sh`). In it, `feed` holds a picture before the kernel's virtual
-//! camera and `look` is a mirror without a visit, slow as it may be. Outside, `face` and `aged` judge screenshots.
+//! camera and `look` is a mirror without a visit, slow as it may be. Outside, `face` and `aged` judge screenshots. Anywhere,
+//! `features` tells what a board's processor can do, and what of it tract uses.
 
 use anyhow::{Context, bail, ensure};
 use edge::ager::Ager;
@@ -38,8 +39,29 @@ fn main() -> anyhow::Result<()> {
         ["look"] => look(),
         ["face", screenshot] => face(screenshot),
         ["aged", plain, screenshot] => aged(plain, screenshot),
-        _ => bail!("use: hardware feed PICTURE OUTPUT CAMERA | look | face SCREENSHOT | aged PLAIN SCREENSHOT"),
+        ["features"] => features(),
+        _ => bail!(
+            "use: hardware feed PICTURE OUTPUT CAMERA | look | face SCREENSHOT | aged PLAIN SCREENSHOT | features"
+        ),
     }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn features() -> anyhow::Result<()> {
+    use std::arch::is_aarch64_feature_detected as has;
+    use tract_onnx::tract_core::tract_linalg::arm64;
+    let listed = |all: &[(&str, bool)]| {
+        all.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
+    };
+    let (neon, fp16, dotprod, i8mm) = (has!("neon"), has!("fp16"), has!("dotprod"), has!("i8mm"));
+    println!("processor: {}", listed(&[("neon", neon), ("fp16", fp16), ("dotprod", dotprod), ("i8mm", i8mm)]));
+    println!("tract: {}", listed(&[("fp16", arm64::has_fp16()), ("dotprod", arm64::has_dotprod())]));
+    Ok(())
+}
+
+#[cfg(not(target_arch = "aarch64"))]
+fn features() -> anyhow::Result<()> {
+    bail!("the boards' processors are aarch64, this one is not")
 }
 
 /// Hands the picture over; the last one stays in the virtual cable as long as this runs.

@@ -3,6 +3,8 @@
 //! The trainer uses this library too, so that faces are found, cut and aged by the same code on both sides.
 
 pub mod ager;
+#[cfg(test)]
+mod agreement;
 pub mod bundle;
 pub mod canvas;
 pub mod clarity;

@@ -122,6 +122,21 @@ pub fn assert_golden(name: &str, picture: &image::RgbImage) {
     assert!(furthest <= Some(2), "{} is not what is drawn: {furthest:?} levels apart", path.display());
 }
 
+/// Compares numbers with those in `golden/NAME.txt`, one a line, to `tolerance`; says how far the furthest is. `GOLDEN=write`
+/// is as for pictures.
+pub fn assert_golden_values(name: &str, values: &[f32], tolerance: f32) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.txt"));
+    if std::env::var("GOLDEN").is_ok_and(|word| word == "write") {
+        std::fs::write(&path, values.iter().map(|value| format!("{value:.6}\n")).collect::<String>()).unwrap();
+    }
+    let golden: Vec<f32> = std::fs::read_to_string(&path).unwrap().lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(golden.len(), values.len(), "{}", path.display());
+    assert!(values.iter().all(|value| value.is_finite()));
+    let furthest = golden.iter().zip(values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    println!("{name}: {} values, the furthest {furthest:.1e} from {}", values.len(), path.display());
+    assert!(furthest <= tolerance, "{name}: {furthest} from {}, allowed are {tolerance}", path.display());
+}
+
 /// Relative luminance of a colour in 0..1, as WCAG 2 defines it.
 pub fn luminance(colour: Rgb888) -> f32 {
     let linear = |byte: u8| ((f32::from(byte) / 255.0 + 0.055) / 1.055).powf(2.4);

@@ -58,7 +58,7 @@ pub enum CrossError {
     #[error(transparent)]
     Toolchain(#[from] toolchain::ToolchainError),
     #[error("the mirror was not built for {TARGET}: {0}")]
-    Cargo(#[from] ProcessError),
+    Cargo(ProcessError),
     #[error(
         "cargo built for {TARGET}, but no program `{0}` was among its artifacts; is this the mirror's source tree?"
     )]
@@ -109,5 +109,5 @@ fn cargo(job: &Job, words: &[&str]) -> Result<Vec<u8>, CrossError> {
     if let Some(rustc) = toolchain::ready(&job.source)? {
         command.env("RUSTC", rustc);
     }
-    Ok(process::listen(&mut command)?)
+    process::listen(&mut command).map_err(CrossError::Cargo)
 }

@@ -12,12 +12,12 @@ pub enum ToolchainError {
     Rustc(ProcessError),
     #[error(
         "this Rust ({}) has no standard library for {TARGET}, and rustup cannot fetch it; \
-         is there network? afterwards: rustup target add {TARGET}\n{source}", libraries.display()
+         is there network? afterwards: rustup target add {TARGET}\n{reason}", libraries.display()
     )]
-    Rustup { libraries: PathBuf, source: ProcessError },
+    Rustup { libraries: PathBuf, reason: ProcessError },
     #[error(
-        "this Rust ({}) has no standard library for {TARGET}, and there is no rustup to fetch it; \
-         install Rust from https://rustup.rs, then: rustup target add {TARGET}", libraries.display()
+        "this Rust ({}) has no standard library for {TARGET}, and there is no rustup to fetch it \
+         (Debian's packages of it are not used); install Rust from https://rustup.rs, then: rustup target add {TARGET}", libraries.display()
     )]
     NoRustup { libraries: PathBuf },
     #[error(
@@ -41,7 +41,7 @@ pub fn ready(source: &Path) -> Result<Option<PathBuf>, ToolchainError> {
     match process::run(Command::new("rustup").args(["target", "add", TARGET]).current_dir(source)) {
         Ok(_) if has_std(&libraries) => Ok(None),
         Ok(_) => Err(ToolchainError::OtherRust { libraries }),
-        Err(source) => Err(ToolchainError::Rustup { libraries, source }),
+        Err(reason) => Err(ToolchainError::Rustup { libraries, reason }),
     }
 }
 

@@ -91,7 +91,7 @@ pub fn pack(tree: &Path, image: &Path, epoch: u64) -> Result<(), ImageError> {
         "-comp",
         "zstd",
         "-Xcompression-level",
-        "15",
+        "9",
     ]);
     command.args(["-all-time", &epoch.to_string(), "-mkfs-time", &epoch.to_string()]).env_remove("SOURCE_DATE_EPOCH");
     process::run(&mut command)?;

@@ -51,7 +51,7 @@ pub fn build(binary: &Path, out: &Path) -> Result<PathBuf, DebError> {
     place::room(out, ROOM_MIB)?;
     let origin = origin::read()?;
     // Beside its place, so that it can be moved there in one step.
-    let work = tempfile::Builder::new().prefix(".deb").tempdir_in(out).map_err(|source| io_at(out, source))?;
+    let work = tempfile::Builder::new().prefix(".deb-").tempdir_in(out).map_err(|source| io_at(out, source))?;
     let stage = work.path().join("stage");
     tree::lay(&stage, binary, &origin)?;
     control::write(&stage, &origin, &depends)?;

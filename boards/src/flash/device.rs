@@ -1,5 +1,5 @@
-//! A block device's number comes in; what the kernel says of the disk goes out, and whether it may be overwritten: it must be
-//! whole, made to be unplugged, large enough, and in use by nobody.
+//! The path of a block device comes in; what the kernel says of the disk goes out: how it is attached, its size, its parts, and
+//! who uses them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,16 +58,6 @@ pub enum DeviceError {
     Unknown { path: PathBuf, source: std::io::Error },
     #[error("{name} is a partition; the image is for a whole disk: name /dev/{disk}")]
     Partition { name: String, disk: String },
-    #[error("{name} ({model}) is built into this machine; only USB disks and SD cards are written. {hint}")]
-    BuiltIn { name: String, model: String, hint: String },
-    #[error("{name} ({model}) is in use: {}; {hint}", uses.join(", "))]
-    InUse { name: String, model: String, uses: Vec<String>, hint: String },
-    #[error("{name} ({model}) has no card in it; is it pushed in as far as it goes?")]
-    Empty { name: String, model: String },
-    #[error("{name} ({model}) cannot be written; is the card's lock at its side on?")]
-    ReadOnly { name: String, model: String },
-    #[error("{name} ({model}) has {} and the image needs {}; take a larger card", Size(*size), Size(*need))]
-    Small { name: String, model: String, size: u64, need: u64 },
 }
 
 /// Bytes as the makers of cards count them.
@@ -111,7 +101,7 @@ impl Kernel {
     }
 
     /// All that is said of a disk by its number.
-    fn disk(&self, path: &Path, major: u32, minor: u32) -> Result<Disk, DeviceError> {
+    pub fn disk(&self, path: &Path, major: u32, minor: u32) -> Result<Disk, DeviceError> {
         let folder = self.sys.join(format!("dev/block/{major}:{minor}")).canonicalize();
         let folder = folder.map_err(|source| DeviceError::Unknown { path: path.to_owned(), source })?;
         if folder.join("partition").exists() {
@@ -165,7 +155,7 @@ impl Kernel {
     }
 
     /// The disks that could be written, as a sentence.
-    fn hint(&self) -> String {
+    pub fn hint(&self) -> String {
         let number = |path: &PathBuf| {
             let (major, minor) = text(&path.join("dev")).split_once(':').map(|(a, b)| (a.parse(), b.parse()))?;
             self.disk(path, major.ok()?, minor.ok()?).ok()
@@ -184,35 +174,9 @@ impl Kernel {
 }
 
 impl Disk {
-    fn may_be_unplugged(&self) -> bool {
+    /// Whether it is made to be taken out.
+    pub fn may_be_unplugged(&self) -> bool {
         self.removable || self.bus != Bus::BuiltIn
-    }
-
-    /// Refuses a disk that must not or cannot be overwritten with an image of `need` bytes.
-    pub fn check(&self, kernel: &Kernel, need: u64) -> Result<(), DeviceError> {
-        let (name, model) = (self.name.clone(), self.model.clone());
-        if !self.may_be_unplugged() {
-            return Err(DeviceError::BuiltIn { name, model, hint: kernel.hint() });
-        }
-        if !self.uses.is_empty() {
-            let mounted = self.uses.iter().filter_map(|using| using.split_once(" is mounted at "));
-            let nodes: Vec<_> = mounted.map(|(node, _)| format!(" /dev/{node}")).collect();
-            let hint = match nodes.len() == self.uses.len() {
-                true => format!("if nothing on it is needed: sudo umount{}", nodes.concat()),
-                false => "it is left alone".into(),
-            };
-            return Err(DeviceError::InUse { name, model, uses: self.uses.clone(), hint });
-        }
-        if self.size == 0 {
-            return Err(DeviceError::Empty { name, model });
-        }
-        if self.read_only {
-            return Err(DeviceError::ReadOnly { name, model });
-        }
-        if self.size < need {
-            return Err(DeviceError::Small { name, model, size: self.size, need });
-        }
-        Ok(())
     }
 }
 
@@ -257,70 +221,11 @@ fn list(folder: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::machine::Machine;
     use super::*;
 
-    /// A kernel with one disk of two partitions on a bus; 8:0 is the disk, 8:1 and 8:2 are the partitions.
-    struct Machine {
-        _folder: tempfile::TempDir,
-        kernel: Kernel,
-        disk: PathBuf,
-    }
-
-    impl Machine {
-        fn with(bus: &str, name: &str) -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let kernel = Kernel { sys: folder.path().join("sys"), proc: folder.path().join("proc") };
-            let disk = kernel.sys.join("devices").join(bus).join("block").join(name);
-            let machine = Self { _folder: folder, kernel, disk };
-            for (path, minor, sectors) in [("", 0, 62_333_952), ("1", 1, 524_288), ("2", 2, 8_388_608)] {
-                let folder = if path.is_empty() { String::new() } else { format!("{name}{path}/") };
-                machine.put(&format!("{folder}dev"), &format!("8:{minor}\n"));
-                machine.put(&format!("{folder}size"), &format!("{sectors}\n"));
-                if !path.is_empty() {
-                    machine.put(&format!("{folder}partition"), path);
-                }
-                let links = machine.kernel.sys.join("dev/block");
-                std::fs::create_dir_all(&links).unwrap();
-                std::os::unix::fs::symlink(machine.disk.join(&folder), links.join(format!("8:{minor}"))).unwrap();
-            }
-            std::fs::create_dir_all(machine.kernel.sys.join("block")).unwrap();
-            std::os::unix::fs::symlink(&machine.disk, machine.kernel.sys.join("block").join(name)).unwrap();
-            machine.put("removable", "1\n");
-            machine.put("ro", "0\n");
-            machine.put("device/vendor", "SanDisk \n");
-            machine.put("device/model", "Ultra           \n");
-            machine
-        }
-
-        fn usb() -> Self {
-            Self::with("pci0000:00/0000:00:14.0/usb2/2-1/2-1:1.0/host4/target4:0:0/4:0:0:0", "sda")
-        }
-
-        fn put(&self, path: &str, text: &str) {
-            write(&self.disk.join(path), text);
-        }
-
-        fn proc(&self, path: &str, text: &str) {
-            write(&self.kernel.proc.join(path), text);
-        }
-
-        fn read(&self) -> Disk {
-            self.kernel.disk("/dev/sda".as_ref(), 8, 0).unwrap()
-        }
-
-        fn refused(&self, words: &str) {
-            let error = self.read().check(&self.kernel, 1 << 30).unwrap_err().to_string();
-            assert!(error.contains(words), "{words} in: {error}");
-        }
-    }
-
-    fn write(path: &Path, text: &str) {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
     #[test]
-    fn a_usb_disk_is_known_and_may_be_written() {
+    fn a_disk_is_known_with_its_partitions() {
         let machine = Machine::usb();
         let disk = machine.read();
         assert_eq!(
@@ -329,64 +234,20 @@ mod tests {
         );
         let part = |name: &str, size| Partition { name: name.into(), size };
         assert_eq!(disk.partitions, [part("sda1", 268_435_456), part("sda2", 4_294_967_296)]);
-        disk.check(&machine.kernel, 1 << 30).unwrap();
-        machine.put("removable", "0\n");
-        machine.read().check(&machine.kernel, 1 << 30).unwrap();
     }
 
     #[test]
     fn a_card_is_told_from_a_soldered_memory() {
-        let machine = Machine::with("platform/soc/mmc_host/mmc0/mmc0:aaaa", "mmcblk0");
-        machine.put("removable", "0\n");
-        machine.put("device/type", "SD\n");
+        let machine = Machine::card();
         assert_eq!(machine.read().bus, Bus::Sd);
-        machine.read().check(&machine.kernel, 1).unwrap();
         machine.put("device/type", "MMC\n");
-        machine.refused("built into this machine");
-    }
-
-    #[test]
-    fn a_built_in_disk_is_refused_and_what_would_fit_is_named() {
-        let machine = Machine::with("pci0000:00/0000:00:17.0/ata1/host0/target0:0:0/0:0:0:0", "sda");
-        machine.put("removable", "0\n");
-        machine.refused("No card or USB disk is plugged in");
-        machine.put("removable", "1\n");
-        assert!(machine.kernel.hint().contains("/dev/sda (SanDisk Ultra, 31.9 GB)"), "{}", machine.kernel.hint());
+        assert_eq!(machine.read().bus, Bus::BuiltIn);
     }
 
     #[test]
     fn a_partition_points_to_its_disk() {
         let error = Machine::usb().kernel.disk("/dev/sda1".as_ref(), 8, 1).unwrap_err().to_string();
         assert!(error.contains("sda1 is a partition") && error.contains("name /dev/sda"), "{error}");
-    }
-
-    #[test]
-    fn a_disk_in_use_is_refused_whoever_uses_it() {
-        let machine = Machine::usb();
-        let mounts = "21 1 8:2 / /media/my\\040card rw,relatime shared:1 - ext4 /dev/sda2 rw\n";
-        machine.proc("self/mountinfo", mounts);
-        machine.refused("sda2 is mounted at /media/my card; if nothing on it is needed: sudo umount /dev/sda2");
-        machine.proc("self/mountinfo", "22 1 0:33 /@ / rw - btrfs /dev/sda1 rw\n");
-        machine.refused("sda1 holds the running system");
-        machine.proc("self/mountinfo", "22 1 254:0 / / rw - ext4 /dev/vda rw\n");
-        machine.proc("swaps", "Filename Type Size Used Priority\n/dev/sda2 partition 4 0 -2\n");
-        machine.refused("sda2 is swap space");
-        machine.proc("swaps", "Filename Type Size Used Priority\n/dev/sda22 partition 4 0 -2\n");
-        machine.read().check(&machine.kernel, 1).unwrap();
-        machine.put("sda1/holders/dm-0/dev", "253:0\n");
-        machine.refused("sda1 is a part of dm-0");
-    }
-
-    #[test]
-    fn an_empty_reader_a_locked_card_and_a_small_one_are_refused() {
-        let machine = Machine::usb();
-        machine.put("ro", "1\n");
-        machine.refused("is the card's lock");
-        machine.put("ro", "0\n");
-        machine.put("size", "1000000\n");
-        machine.refused("has 512.0 MB and the image needs 1.1 GB");
-        machine.put("size", "0\n");
-        machine.refused("no card in it");
     }
 
     #[test]

@@ -4,8 +4,11 @@
 
 mod device;
 mod listing;
+#[cfg(test)]
+mod machine;
 mod settings;
 mod source;
+mod spare;
 mod write;
 
 use crate::host::tools::{self, Tool, ToolsError};
@@ -15,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rustix::fs::OFlags;
 use settings::SettingsError;
 use source::{Image, ImageError, Voucher};
+use spare::SpareError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -45,6 +49,8 @@ pub enum FlashError {
     Image(#[from] ImageError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    Spare(#[from] SpareError),
     #[error(transparent)]
     Settings(SettingsError),
     #[error(transparent)]
@@ -84,9 +90,9 @@ pub fn flash(job: Job) -> Result<(), FlashError> {
     let kernel = Kernel::default();
     // Before the image, which takes longer.
     let disk = kernel.disk_at(job.device)?;
-    disk.check(&kernel, 0)?;
+    spare::check(&disk, &kernel, 0)?;
     let (map, voucher) = checked(&image)?;
-    disk.check(&kernel, map.size)?;
+    spare::check(&disk, &kernel, map.size)?;
     let node = PathBuf::from(format!("/dev/{}", disk.name));
 
     eprint!("\n{}", listing::of(&disk));

@@ -1,7 +1,8 @@
 //! A folder and a board, or a file, come in; an image that can be read from its start, packed with zstd or not, goes out, with
 //! its block map.
 
-use crate::image::blockmap::{self, BlockMap, MapError};
+use crate::image::blockmap::{BlockMap, MapError};
+use crate::image::bmap;
 use crate::image::checksums::{self, SumError};
 use std::fs::File;
 use std::io::{self, Read};
@@ -68,7 +69,7 @@ impl Image {
     pub fn checked(&self, mut step: impl FnMut(u64)) -> Result<(BlockMap, Voucher), ImageError> {
         let io = |source| ImageError::Io { path: self.path.clone(), source };
         let unpacked = if self.packed { self.path.with_extension("") } else { self.path.clone() };
-        let beside = blockmap::beside(&unpacked);
+        let beside = bmap::beside(&unpacked);
         let (map, voucher) = if beside.exists() {
             let map = BlockMap::read(&beside)?;
             map.check(&self.path, self.open().map_err(io)?, step)?;

@@ -1,14 +1,10 @@
-//! A raw image comes in; its block map goes out: which blocks hold something, and the SHA-256 of each range of them, in the
-//! bmap 2.0 form of `bmaptool` (<https://github.com/yoctoproject/bmaptool>). The map is read back here too, and checked
-//! against an image.
+//! A raw image comes in; its block map goes out: which blocks hold something, and the SHA-256 of each range of them. An image
+//! is checked against a map.
 //!
 //! Long runs of zeros are gaps. Shorter ones belong to the range around them, so that tables that are mostly empty (a FAT)
 //! are written even by a program that leaves gaps as they were on the card.
 
-use crate::host::files::write_atomic;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -142,103 +138,12 @@ impl BlockMap {
             _ => Err(MapError::Long { path: path.to_owned(), expected: self.size }),
         }
     }
-
-    pub fn to_xml(&self) -> String {
-        let xml = self.xml_with(&"0".repeat(64));
-        self.xml_with(&hex(Sha256::new_with_prefix(xml)))
-    }
-
-    fn xml_with(&self, sum: &str) -> String {
-        let blocks = self.size.div_ceil(BLOCK);
-        let mapped: u64 = self.ranges.iter().map(|range| range.last - range.first + 1).sum();
-        let mut xml = format!(
-            "<?xml version=\"1.0\" ?>\n<bmap version=\"2.0\">\n    <ImageSize> {} </ImageSize>\n    \
-             <BlockSize> {BLOCK} </BlockSize>\n    <BlocksCount> {blocks} </BlocksCount>\n    \
-             <MappedBlocksCount> {mapped} </MappedBlocksCount>\n    <ChecksumType> sha256 </ChecksumType>\n    \
-             <BmapFileChecksum> {sum} </BmapFileChecksum>\n    <BlockMap>\n",
-            self.size
-        );
-        for Range { first, last, sha256 } in &self.ranges {
-            let _ = writeln!(xml, "        <Range chksum=\"{sha256}\"> {first}-{last} </Range>");
-        }
-        xml + "    </BlockMap>\n</bmap>\n"
-    }
-
-    /// Writes the map of an image beside it, as `IMAGE.bmap`, where `bmaptool` looks for it.
-    pub fn write_beside(image: &Path) -> Result<PathBuf, MapError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| MapError::Io { path, source }
-        };
-        let map = File::open(image).and_then(Self::of).map_err(io(image))?;
-        let path = beside(image);
-        write_atomic(&path, map.to_xml().as_bytes()).map_err(io(&path))?;
-        Ok(path)
-    }
-
-    /// Reads a map's file; its own checksum must be right.
-    pub fn read(path: &Path) -> Result<Self, MapError> {
-        let xml = std::fs::read_to_string(path).map_err(|source| MapError::Io { path: path.to_owned(), source })?;
-        Self::parse(&xml).map_err(|message| MapError::Form { path: path.to_owned(), message })
-    }
-
-    fn parse(xml: &str) -> Result<Self, String> {
-        let document = roxmltree::Document::parse(xml).map_err(|error| error.to_string())?;
-        let root = document.root_element();
-        match root.attribute("version") {
-            Some(version) if root.has_tag_name("bmap") && version.starts_with("2.") => {}
-            other => return Err(format!("its first element is <{}> of version {other:?}", root.tag_name().name())),
-        }
-        let text = |name: &str| {
-            let node = root.children().find(|node| node.has_tag_name(name));
-            let text = node.and_then(|node| node.text()).map(str::trim);
-            text.ok_or_else(|| format!("<{name}> is missing"))
-        };
-        let number = |name| text(name).and_then(|text| text.parse::<u64>().map_err(|_| format!("<{name}> is {text}")));
-        let same = |what: &str, found: String, expected: String| match found == expected {
-            true => Ok(()),
-            false => Err(format!("{what} is {found}, expected: {expected}")),
-        };
-        same("<ChecksumType>", text("ChecksumType")?.into(), "sha256".into())?;
-        let sum = text("BmapFileChecksum")?;
-        same("its own checksum", sum.into(), hex(Sha256::new_with_prefix(xml.replacen(sum, &"0".repeat(64), 1))))?;
-        same("<BlockSize>", number("BlockSize")?.to_string(), BLOCK.to_string())?;
-        let size = number("ImageSize")?;
-        let blocks = size.div_ceil(BLOCK);
-        same("<BlocksCount>", number("BlocksCount")?.to_string(), blocks.to_string())?;
-
-        let mut ranges: Vec<Range> = Vec::new();
-        let list = root.children().find(|node| node.has_tag_name("BlockMap")).ok_or("<BlockMap> is missing")?;
-        for node in list.children().filter(|node| node.has_tag_name("Range")) {
-            let text = node.text().unwrap_or_default().trim();
-            let (first, last) = text.split_once('-').unwrap_or((text, text));
-            let (Ok(first), Ok(last)) = (first.trim().parse::<u64>(), last.trim().parse::<u64>()) else {
-                return Err(format!("a range is {text:?}"));
-            };
-            let sha256 = node.attribute("chksum").ok_or_else(|| format!("range {text} has no sum"))?.to_owned();
-            let after = ranges.last().map_or(0, |before| before.last + 1);
-            if first < after || last < first || last >= blocks {
-                return Err(format!("range {text} is not between {after} and {blocks}"));
-            }
-            ranges.push(Range { first, last, sha256 });
-        }
-        let mapped: u64 = ranges.iter().map(|range| range.last - range.first + 1).sum();
-        same("<MappedBlocksCount>", number("MappedBlocksCount")?.to_string(), mapped.to_string())?;
-        Ok(Self { size, ranges })
-    }
 }
 
 impl Range {
     fn closed((first, last, sum): (u64, u64, Sha256)) -> Self {
         Self { first, last, sha256: hex(sum) }
     }
-}
-
-/// Where the map of an image lies.
-pub fn beside(image: &Path) -> PathBuf {
-    let mut path = image.as_os_str().to_owned();
-    path.push(".bmap");
-    path.into()
 }
 
 /// Reads until the buffer is full or the input ends; how many bytes there were.
@@ -296,7 +201,6 @@ mod tests {
         assert_eq!((map.size, map.stretches().count()), (0, 0));
         let map = BlockMap::of(&*image(9, &[])).unwrap();
         assert_eq!((blocks(&map), map.stretches().count()), (vec![], 1));
-        assert_eq!(BlockMap::parse(&map.to_xml()).unwrap(), map);
     }
 
     #[test]
@@ -310,41 +214,14 @@ mod tests {
         assert!(check(&[&*right, &[0]].concat()).contains("goes on after byte"));
     }
 
-    #[test]
-    fn a_map_lies_beside_its_image() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("qemu.img");
-        std::fs::write(&path, image(9, &[0, 30_000])).unwrap();
-        let beside = BlockMap::write_beside(&path).unwrap();
-        assert_eq!(beside, folder.path().join("qemu.img.bmap"));
-        assert_eq!(BlockMap::read(&beside).unwrap(), BlockMap::of(&*image(9, &[0, 30_000])).unwrap());
-        assert!(BlockMap::write_beside(&folder.path().join("absent.img")).is_err());
-    }
-
-    #[test]
-    fn a_damaged_map_is_refused_with_a_reason() {
-        let xml = BlockMap::of(&*image(9, &[0, 30_000])).unwrap().to_xml();
-        let refused = |from: &str, to: &str, why: &str| {
-            let error = BlockMap::parse(&xml.replace(from, to)).unwrap_err();
-            assert!(error.contains(why), "{from} → {to}: {error}");
-        };
-        refused("0-7", "0-8", "its own checksum");
-        refused("version=\"2.0\"", "version=\"1.3\"", "1.3");
-        refused("sha256 </Ch", "md5 </Ch", "expected: sha256");
-        refused("</bmap>", "", "");
-        refused("<ImageSize>", "<Size>", "");
-        assert!(BlockMap::parse("").is_err());
-    }
-
     proptest! {
         #[test]
-        fn a_map_covers_its_image_and_comes_back_from_its_file(
+        fn a_map_covers_its_image(
             size in 0u64..6_000_000, marks in proptest::collection::vec(0u64..6_000_000, 0..6),
         ) {
             let mut image = vec![0; size as usize];
             marks.iter().filter(|mark| **mark < size).for_each(|mark| image[*mark as usize] = 1);
             let map = BlockMap::of(&*image).unwrap();
-            prop_assert_eq!(&BlockMap::parse(&map.to_xml()).unwrap(), &map);
             let mut end = 0;
             for stretch in map.stretches() {
                 prop_assert_eq!(stretch.start, end);

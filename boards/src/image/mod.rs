@@ -1,6 +1,7 @@
 //! A flashable image: packages and the mirror → system and first steps → partitions → one file for a card.
 
 pub mod blockmap;
+pub mod bmap;
 pub mod checksums;
 mod disk;
 mod first_steps;

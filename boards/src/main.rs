@@ -82,6 +82,18 @@ enum Test {
         #[arg(long)]
         quick: bool,
     },
+    /// The image end to end on an emulated board: boots, ages a face, loses camera, program and power, is updated.
+    Qemu {
+        /// How often the power is cut while the settings are written.
+        #[arg(long, default_value_t = 3, value_name = "TIMES")]
+        cuts: u32,
+        /// Without the exchange of systems.
+        #[arg(long)]
+        quick: bool,
+        /// An image that is there already (`boards image qemu --out DIR`), in place of one that is built now.
+        #[arg(long, value_name = "DIR")]
+        built: Option<PathBuf>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -119,6 +131,17 @@ fn main() -> anyhow::Result<()> {
         Command::Test(Test::Arm { cpu, quick }) => {
             let processors = if cpu.is_empty() { proof::Processor::ALL.to_vec() } else { cpu };
             proof::arm::test(&processors, quick)?;
+        }
+        Command::Test(Test::Qemu { cuts, quick, built }) => {
+            let out = built.clone().unwrap_or_else(host::place::results);
+            let hardware = cross::build(&cross::Job::default())?.hardware;
+            let image = match built {
+                Some(_) => image::Image::of("qemu", &out),
+                None => image(&board::named(&cli.folder, "qemu")?, &out)?,
+            };
+            let keys = update::keys::ready(&update::keys::folder())?;
+            let plan = proof::qemu::Plan { cuts, updates: !quick };
+            proof::qemu::test(&image, &keys, &hardware, plan, &out.join("qemu"))?;
         }
     }
     Ok(())

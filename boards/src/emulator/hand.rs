@@ -24,8 +24,14 @@ impl Hand {
     pub fn connect(socket: &Path, patience: Duration) -> Result<Self, EmulatorError> {
         let stream = UnixStream::connect(socket).map_err(|error| silent(&error.to_string()))?;
         let mut hand = Self { reader: BufReader::new(stream) };
-        hand.line(Instant::now() + patience, &|line| line == "hello")?;
+        hand.hello(patience)?;
         Ok(hand)
+    }
+
+    /// Waits until a hand introduces itself, at first or after a new start.
+    pub fn hello(&mut self, patience: Duration) -> Result<(), EmulatorError> {
+        self.line(Instant::now() + patience, &|line| line == "hello")?;
+        Ok(())
     }
 
     /// Runs a line of shell in the machine, as root.

@@ -1,12 +1,14 @@
 //! A board that does not exist: QEMU starts the card's own U-Boot, with a display, a keyboard, a watchdog, and a hand inside.
 
+mod card;
 mod hand;
 mod qmp;
 pub mod tools;
 
-pub use hand::Answer;
 use crate::host::process::ProcessError;
 use crate::host::tools::{Tool, ToolsError};
+pub use card::Card;
+pub use hand::Answer;
 use hand::Hand;
 use qmp::Qmp;
 use std::path::{Path, PathBuf};
@@ -81,7 +83,14 @@ impl Machine {
             command.arg("-drive").arg(format!("if=none,id={name},file={},format=raw{access}", file.display()));
             command.arg("-device").arg(format!("virtio-blk-pci,drive={name}"));
         }
-        for device in ["virtio-gpu-pci", "virtio-keyboard-pci", "virtio-rng-pci", "i6300esb", "virtio-serial-pci", "virtserialport,chardev=hand,name=hand"] {
+        for device in [
+            "virtio-gpu-pci",
+            "virtio-keyboard-pci",
+            "virtio-rng-pci",
+            "i6300esb",
+            "virtio-serial-pci",
+            "virtserialport,chardev=hand,name=hand",
+        ] {
             command.args(["-device", device]);
         }
         command.arg("-chardev").arg(format!("socket,id=hand,path={},server=on,wait=off", hand.display()));
@@ -91,7 +100,8 @@ impl Machine {
         let output = std::fs::File::create(&log).map_err(io)?;
         let errors = output.try_clone().map_err(io)?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let mut qemu = command.spawn().map_err(|source| ProcessError::Start { program: "qemu-system-aarch64".into(), source })?;
+        let mut qemu =
+            command.spawn().map_err(|source| ProcessError::Start { program: "qemu-system-aarch64".into(), source })?;
         let up = || -> Result<(Qmp, Hand), EmulatorError> {
             let end = Instant::now() + Duration::from_secs(30);
             while !(qmp.exists() && hand.exists()) {
@@ -134,9 +144,8 @@ impl Machine {
     }
 
     /// Waits until the machine has started again by itself and its hand answers.
-    pub fn reconnect(&mut self, parts: &Parts) -> Result<(), EmulatorError> {
-        self.hand = Hand::connect(&parts.folder.join("hand"), PATIENCE)?;
-        Ok(())
+    pub fn restarted(&mut self) -> Result<(), EmulatorError> {
+        self.hand.hello(PATIENCE)
     }
 
     /// Waits for the end of QEMU, which a user closes by its window.

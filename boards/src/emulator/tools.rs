@@ -6,7 +6,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// Makes the drive. `pictures` are PNG or JPEG files; in the machine they are `/run/tools/pictures/NAME`.
-pub fn drive(camera: &Path, hardware: &Path, pictures: &[&Path], work: &Path, image: &Path) -> Result<(), EmulatorError> {
+pub fn drive(
+    camera: &Path,
+    hardware: &Path,
+    pictures: &[&Path],
+    work: &Path,
+    image: &Path,
+) -> Result<(), EmulatorError> {
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| EmulatorError::Io { path, source }
@@ -22,7 +28,16 @@ pub fn drive(camera: &Path, hardware: &Path, pictures: &[&Path], work: &Path, im
         std::fs::copy(picture, shelf.join(picture.file_name().unwrap_or_default())).map_err(io(picture))?;
     }
     let mut pack = Command::new("mksquashfs");
-    pack.arg(work).arg(image).args(["-noappend", "-no-progress", "-quiet", "-all-root", "-comp", "gzip", "-Xcompression-level", "1"]);
+    pack.arg(work).arg(image).args([
+        "-noappend",
+        "-no-progress",
+        "-quiet",
+        "-all-root",
+        "-comp",
+        "gzip",
+        "-Xcompression-level",
+        "1",
+    ]);
     process::run(&mut pack)?;
     Ok(())
 }
@@ -30,7 +45,10 @@ pub fn drive(camera: &Path, hardware: &Path, pictures: &[&Path], work: &Path, im
 /// Words for the kernel that start the hand: a unit as a systemd credential (systemd-debug-generator(8)).
 pub fn words() -> String {
     let unit = include_str!("../../emulator/agent.service");
-    format!("systemd.set_credential_binary=systemd.extra-unit.agent.service:{} systemd.wants=agent.service", base64(unit.as_bytes()))
+    format!(
+        "systemd.set_credential_binary=systemd.extra-unit.agent.service:{} systemd.wants=agent.service",
+        base64(unit.as_bytes())
+    )
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -49,7 +49,13 @@ impl Image {
     /// Where the files of a board's image lie in a folder.
     pub fn of(board: &str, folder: &Path) -> Self {
         let file = |end: &str| folder.join(format!("{board}{end}"));
-        Self { card: file(".img"), boot: file(".boot.img"), root: file(".root.img"), u_boot: file(".u-boot.bin"), camera: file(".camera.tar") }
+        Self {
+            card: file(".img"),
+            boot: file(".boot.img"),
+            root: file(".root.img"),
+            u_boot: file(".u-boot.bin"),
+            camera: file(".camera.tar"),
+        }
     }
 }
 
@@ -140,7 +146,15 @@ pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
     std::os::unix::fs::symlink("usr/lib", camera.join("lib")).map_err(io)?;
     modules.copy(&modules.chosen(&["drivers/media/test-drivers/vivid".into()])?, &camera)?;
     let tar = work.join("camera.tar");
-    process::run(Command::new("tar").arg("--create").arg("--file").arg(&tar).arg("--directory").arg(&camera).args(["lib", "usr"]))?;
+    process::run(
+        Command::new("tar")
+            .arg("--create")
+            .arg("--file")
+            .arg(&tar)
+            .arg("--directory")
+            .arg(&camera)
+            .args(["lib", "usr"]),
+    )?;
 
     step("first partition");
     let arguments = format!("{ARGUMENTS} {}", boot.arguments);

@@ -2,6 +2,7 @@
 
 pub mod arm;
 mod processor;
+pub mod qemu;
 mod selection;
 
 pub use processor::Processor;

@@ -62,6 +62,12 @@ need_arm() {
     command -v qemu-aarch64 >/dev/null || command -v qemu-aarch64-static >/dev/null || install qemu-user-static
 }
 
+# True when Rust's library for the boards' processor is there or can be fetched.
+arm_is_ready() {
+    [ -e "$(rustc --print target-libdir --target aarch64-unknown-linux-gnu)" ] ||
+        { command -v rustup >/dev/null && rustup target add aarch64-unknown-linux-gnu </dev/null >&2; }
+}
+
 # True when a cargo that is new enough answers.
 rust_is_new_enough() {
     local found

@@ -103,7 +103,7 @@ mod tests {
             include_str!("../../image/system/etc/fstab"),
             include_str!("../../image/system/etc/fw_env.config"),
             include_str!("../../image/system/etc/rauc/system.conf"),
-            include_str!("../../image/system/usr/lib/udev/rules.d/60-card.rules"),
+            include_str!("../../image/system/usr/lib/udev/rules.d/61-card.rules"),
         ];
         for file in files {
             let filled = fill(file, "qemu", 0x4000_0000, "console=ttyAMA0");

@@ -66,6 +66,27 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Makes a signed update out of a board's image; copied onto a card's first partition, it is installed at the next start.
+    Update {
+        board: String,
+        /// Folder of the image (`boards image`), and of the update.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Starts a board's image in an emulator, with a window where there is a desktop.
+    Boot {
+        /// `qemu`.
+        board: String,
+        /// A picture, or a folder of pictures, to hold before the camera.
+        #[arg(long, value_name = "PATH")]
+        camera: Option<PathBuf>,
+        /// A kiosk.toml for this start.
+        #[arg(long, value_name = "FILE")]
+        settings: Option<PathBuf>,
+        /// Folder of the image; one is built when there is none.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Proves that the mirror works on a board's processor.
     #[command(subcommand)]
     Test(Test),
@@ -127,6 +148,22 @@ fn main() -> anyhow::Result<()> {
             let board = board::named(&cli.folder, &board)?.id;
             let folder = host::place::results();
             flash::flash(flash::Job { board: &board, device: &device, image, folder, settings, yes })?;
+        }
+        Command::Update { board, out } => {
+            let board = board::named(&cli.folder, &board)?;
+            image::possible(&board)?;
+            let out = out.unwrap_or_else(host::place::results);
+            println!("{}", update::of_image(&board.id, &image::Image::of(&board.id, &out), &out)?.display());
+        }
+        Command::Boot { board, camera, settings, out } => {
+            let board = board::named(&cli.folder, &board)?;
+            let out = out.unwrap_or_else(host::place::results);
+            let mut built = image::Image::of(&board.id, &out);
+            if !built.card.exists() {
+                built = image(&board, &out)?;
+            }
+            let hardware = cross::build(&cross::Job::default())?.hardware;
+            emulator::session::run(&board, &built, &hardware, camera.as_deref(), settings.as_deref(), &out)?;
         }
         Command::Test(Test::Arm { cpu, quick }) => {
             let processors = if cpu.is_empty() { proof::Processor::ALL.to_vec() } else { cpu };

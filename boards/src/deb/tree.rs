@@ -11,9 +11,10 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// What is installed as it lies in the source tree.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("edge/service/as-time-goes-by.service", "usr/lib/systemd/system/as-time-goes-by.service"),
     ("edge/service/as-time-goes-by.sysusers.conf", "usr/lib/sysusers.d/as-time-goes-by.conf"),
+    ("edge/service/as-time-goes-by.modules.conf", "usr/lib/modules-load.d/as-time-goes-by.conf"),
     ("edge/service/60-as-time-goes-by.rules", "usr/lib/udev/rules.d/60-as-time-goes-by.rules"),
     // Without the defaults in it: it stays the same from version to version, so that an update has nothing to ask.
     ("boards/debian/kiosk.toml", "etc/as-time-goes-by/kiosk.toml"),

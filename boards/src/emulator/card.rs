@@ -38,14 +38,6 @@ impl Card {
         self.mtools("mtype", &[], &[format!("::{name}").as_ref()])
     }
 
-    /// The names of all files on the first partition, sorted.
-    pub fn names(&self) -> Result<Vec<String>, EmulatorError> {
-        let text = process::text(self.mtools("mdir", &["-b", "-a", "-/"], &["::".as_ref()])?);
-        let mut names: Vec<_> = text.lines().map(|line| line.trim_start_matches("::/").to_owned()).collect();
-        names.sort();
-        Ok(names)
-    }
-
     /// Sum of all bytes of a partition.
     pub fn sum(&self, partition: Partition) -> Result<[u8; 32], EmulatorError> {
         let io = |source| EmulatorError::Io { path: self.path.clone(), source };

@@ -3,6 +3,7 @@
 mod card;
 mod hand;
 mod qmp;
+pub mod session;
 pub mod tools;
 
 use crate::host::process::ProcessError;
@@ -38,6 +39,10 @@ pub enum EmulatorError {
     Refused { command: String, error: String },
     #[error("in the emulated machine, `{command}` ended with {status}:\n{words}")]
     Failed { command: String, status: i32, words: String },
+    #[error("{} holds no picture (.png, .jpg)", path.display())]
+    NoPicture { path: PathBuf },
+    #[error("a {board} cannot be emulated; `qemu` can")]
+    NotEmulated { board: String },
     #[error(transparent)]
     Process(#[from] ProcessError),
     #[error(transparent)]
@@ -146,12 +151,6 @@ impl Machine {
     /// Waits until the machine has started again by itself and its hand answers.
     pub fn restarted(&mut self) -> Result<(), EmulatorError> {
         self.hand.hello(PATIENCE)
-    }
-
-    /// Waits for the end of QEMU, which a user closes by its window.
-    pub fn wait(&mut self) -> Result<(), EmulatorError> {
-        self.qemu.wait().map_err(|error| EmulatorError::Ended { words: error.to_string() })?;
-        Ok(())
     }
 
     /// Pulls the plug: nothing inside has a chance to finish.

@@ -21,9 +21,9 @@ pub fn drive(
     std::fs::create_dir_all(&shelf).map_err(io(&shelf))?;
     process::run(Command::new("tar").arg("--extract").arg("--file").arg(camera).arg("--directory").arg(work))?;
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("emulator/agent");
-    for (from, to) in [(agent.as_path(), "agent"), (hardware, "hardware")] {
-        std::fs::copy(from, work.join(to)).map_err(io(from))?;
-    }
+    std::fs::copy(&agent, work.join("agent")).map_err(io(&agent))?;
+    // Symbols would only be carried about.
+    process::run(Command::new("aarch64-linux-gnu-strip").arg("-o").arg(work.join("hardware")).arg(hardware))?;
     for picture in pictures {
         std::fs::copy(picture, shelf.join(picture.file_name().unwrap_or_default())).map_err(io(picture))?;
     }

@@ -43,6 +43,8 @@ pub struct Image {
     /// The program that an emulator starts with, and modules of its virtual camera for the same kernel (tar).
     pub u_boot: PathBuf,
     pub camera: PathBuf,
+    /// The version of the mirror in it.
+    pub version: PathBuf,
 }
 
 impl Image {
@@ -55,6 +57,7 @@ impl Image {
             root: file(".root.img"),
             u_boot: file(".u-boot.bin"),
             camera: file(".camera.tar"),
+            version: file(".version"),
         }
     }
 }
@@ -202,13 +205,15 @@ pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
     disk::card(&image.card, &state, &contents)?;
 
     let done = Image::of(&parts.board.id, folder);
-    let u_boot = work.join("u-boot.bin");
+    let (u_boot, version) = (work.join("u-boot.bin"), work.join("version"));
+    write(&version, &format!("{}\n", parts.version))?;
     for (from, to) in [
         (image.card, &done.card),
         (image.boot, &done.boot),
         (image.root, &done.root),
         (u_boot, &done.u_boot),
         (tar, &done.camera),
+        (version, &done.version),
     ] {
         std::fs::File::open(&from).and_then(|file| file.sync_all()).map_err(io)?;
         std::fs::rename(from, to).map_err(io)?;

@@ -110,8 +110,17 @@ impl Machine {
             return Ok(true);
         }
         println!("{}: {} of {} tests of {}", self.processor.name(), chosen.len(), names.len(), program.name);
+        // Only the agreement tests have something to tell: how far they are.
+        let (telling, silent): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|name| name.starts_with("agreement::"));
+        Ok(self.run(program, "--nocapture", &telling)? & self.run(program, "--quiet", &silent)?)
+    }
+
+    fn run(&self, program: &TestProgram, option: &str, names: &[&str]) -> Result<bool, ArmError> {
+        if names.is_empty() {
+            return Ok(true);
+        }
         let mut run = self.command(&program.path);
-        run.current_dir(&program.folder).args(["--quiet", "--show-output", "--exact"]).args(chosen);
+        run.current_dir(&program.folder).args([option, "--exact"]).args(names);
         match process::show(&mut run) {
             Ok(()) => Ok(true),
             Err(ProcessError::Failed { .. }) => Ok(false),

@@ -4,6 +4,7 @@ pub mod keys;
 
 use crate::host::process::{self, ProcessError};
 use crate::host::tools::{self, Tool, ToolsError};
+use crate::image::Image;
 use keys::{Keys, KeysError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,6 +24,8 @@ pub struct Bundle<'a> {
 pub enum UpdateError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    #[error("{} holds no image of {board}; make it with `boards image {board}`", folder.display())]
+    NoImage { board: String, folder: PathBuf },
     #[error(transparent)]
     Keys(#[from] KeysError),
     #[error(transparent)]
@@ -33,6 +36,17 @@ pub enum UpdateError {
 
 const TOOLS: [Tool; 2] =
     [Tool { program: "rauc", package: "rauc" }, Tool { program: "mksquashfs", package: "squashfs-tools" }];
+
+/// Makes the update that brings other cards of a board to the system of an image, into a folder.
+pub fn of_image(board: &str, image: &Image, folder: &Path) -> Result<PathBuf, UpdateError> {
+    let version = std::fs::read_to_string(&image.version)
+        .map_err(|_| UpdateError::NoImage { board: board.to_owned(), folder: folder.to_owned() })?;
+    let keys = keys::ready(&keys::folder())?;
+    let file = folder.join(format!("{board}.raucb"));
+    let Image { boot, root, .. } = image;
+    bundle(&Bundle { board, version: version.trim(), boot, root, keys: &keys }, &file)?;
+    Ok(file)
+}
 
 /// Writes a bundle (RAUC's format "verity") to a file; one that is there stays until the new one is complete.
 pub fn bundle(bundle: &Bundle, file: &Path) -> Result<(), UpdateError> {

@@ -9,14 +9,13 @@ mod updates;
 
 use crate::emulator::{self, Card, EmulatorError, Machine, Parts, tools};
 use crate::host::place::{self, PlaceError};
-use crate::host::process::{self, ProcessError};
+use crate::host::process::ProcessError;
 use crate::host::tools::{self as host, ToolsError};
 use crate::image::Image;
 use crate::update::keys::Keys;
 use judge::Judge;
 use report::Report;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// What is tried.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,12 +55,10 @@ pub fn test(image: &Image, keys: &Keys, hardware: &Path, plan: Plan, folder: &Pa
 
     let demo = place::source().join("edge/demo");
     let pictures = [demo.join("visitor1.png"), demo.join("visitor2.png")];
-    let stripped = work.path().join("hardware");
-    process::run(Command::new("aarch64-linux-gnu-strip").arg("-o").arg(&stripped).arg(hardware))?;
     let drive = work.path().join("tools.img");
     tools::drive(
         &image.camera,
-        &stripped,
+        hardware,
         &pictures.each_ref().map(|path| path.as_path()),
         &work.path().join("tools"),
         &drive,

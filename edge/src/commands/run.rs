@@ -285,11 +285,12 @@ fn source(device: Device, settings: &Settings, again: bool) -> Make<Box<dyn Fram
     })
 }
 
-/// A camera that was named is waited for; one that was not is used if it is there.
+/// A camera that was named is waited for, and by a service any; else it is used if it is there.
 fn is_camera(device: &Device) -> bool {
     match device {
         Device::Path(_) => true,
         Device::Stills(_) => false,
+        Device::Auto if is_service() => true,
         Device::Auto => camera::list(&camera::CameraSettings::default()).iter().any(|found| found.usable.is_ok()),
     }
 }
@@ -335,6 +336,7 @@ mod tests {
     #[test]
     fn a_service_without_a_display_waits_and_is_ready() {
         if std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| socket.to_string_lossy().contains("atgb-waits")) {
+            assert!(is_camera(&Device::Auto), "a service waits for a camera too");
             let model = Some("no-such-bundle".into());
             let config = Some("kiosk.toml".into());
             run(&Args { config, model, seconds: Some(1), ..Args::default() }).unwrap();

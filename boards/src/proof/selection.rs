@@ -6,7 +6,8 @@
 use super::Processor;
 
 /// Tests that cannot run on an emulated processor: they start themselves as a second process, and the kernel cannot run it.
-const IMPOSSIBLE: [&str; 2] = [
+const IMPOSSIBLE: [&str; 3] = [
+    "commands::run::tests::a_service_without",
     "service::notify::tests::each_message_arrives_once",
     "service::stop::tests::the_first_signal_asks_and_the_second_ends",
 ];

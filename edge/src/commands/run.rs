@@ -12,7 +12,7 @@ use crate::frames::{Camera, FrameSource, Paced, Stills, camera};
 use crate::input::{Input, Script};
 use crate::kiosk::{Eyes, EyesError, Kiosk, KioskError, Make, Options, Threads, Together, Worker};
 use crate::screen::{Kms, Memory, PngFolder, Screen, ScreenError, Wiring};
-use crate::service::{Backlight, Health, Stop, Upkeep, write_journal};
+use crate::service::{Backlight, Health, Stop, Upkeep, is_service, write_journal};
 use crate::settings::{self, Device, Output, Settings, SettingsError};
 use crate::texts::TextsError;
 use crate::view::Notice;
@@ -28,7 +28,8 @@ pub struct Args {
     /// Where pictures come from, in place of the settings: `auto` is a camera, else the demo visitors
     #[arg(long, value_name = "auto|PATH|stills:DIR")]
     camera: Option<Device>,
-    /// Where pictures go, in place of the settings: `auto` is a display, else a window, else a new folder; `none` is nowhere
+    /// Where pictures go, in place of the settings: `auto` is a display, waited for if the machine could have one, else a window, else a
+    /// new folder; `none` is nowhere
     #[arg(long, value_name = "auto|kms[:CARD]|window|spi:CONTROLLER|png:DIR|none", value_parser = Shown::parse)]
     screen: Option<Shown>,
     /// Folder of a generator bundle, in place of the settings' or the one inside this program
@@ -139,7 +140,7 @@ pub fn run(args: &Args) -> Result<(), RunError> {
             let (width, height) = mirror.page_size();
             mirror.into_files(PngFolder::new(&folder, width, height)?, script)
         }
-        Shown::On(Output::Auto) if !on_desktop() && has_display(&settings) => mirror.on_display(None, script),
+        Shown::On(Output::Auto) if !on_desktop() && may_display(&settings) => mirror.on_display(None, script),
         Shown::On(Output::Auto) if cfg!(feature = "window") && on_desktop() => mirror.in_window(script),
         Shown::On(Output::Auto) => {
             let (width, height) = mirror.page_size();
@@ -284,11 +285,12 @@ fn source(device: Device, settings: &Settings, again: bool) -> Make<Box<dyn Fram
     })
 }
 
-/// A camera that was named is waited for; one that was not is used if it is there.
+/// A camera that was named is waited for, and by a service any; else it is used if it is there.
 fn is_camera(device: &Device) -> bool {
     match device {
         Device::Path(_) => true,
         Device::Stills(_) => false,
+        Device::Auto if is_service() => true,
         Device::Auto => camera::list(&camera::CameraSettings::default()).iter().any(|found| found.usable.is_ok()),
     }
 }
@@ -305,8 +307,10 @@ fn on_desktop() -> bool {
     ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-fn has_display(settings: &Settings) -> bool {
-    crate::screen::kms::list(&assemble::display(&settings.screen, None)).iter().any(|found| found.usable.is_ok())
+/// Whether a display is there or may be plugged in: a card has a socket for one, or this is a service that started before the
+/// card was found.
+fn may_display(settings: &Settings) -> bool {
+    is_service() || !crate::screen::kms::list(&assemble::display(&settings.screen, None)).is_empty()
 }
 
 fn without_ageing(error: &ModelError) -> String {
@@ -325,6 +329,41 @@ mod tests {
         for text in ["", "png:", "spi", "spi:teapot", "None", "teapot"] {
             assert!(Shown::parse(text).is_err(), "{text}");
         }
+    }
+
+    /// Sets the environment for a second run of this test's program, as in `service::notify`. No display has the name in the
+    /// settings, so that those of this machine are left alone.
+    #[test]
+    fn a_service_without_a_display_waits_and_is_ready() {
+        if std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| socket.to_string_lossy().contains("atgb-waits")) {
+            assert!(is_camera(&Device::Auto), "a service waits for a camera too");
+            let model = Some("no-such-bundle".into());
+            let config = Some("kiosk.toml".into());
+            run(&Args { config, model, seconds: Some(1), ..Args::default() }).unwrap();
+            return;
+        }
+        let folder = tempfile::Builder::new().prefix("atgb-waits").tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("faces")).unwrap();
+        std::fs::write(path("faces/visitor.png"), crate::demo::VISITORS[0].bytes).unwrap();
+        let settings = "[camera]\ndevice = \"stills:faces\"\n[screen]\nconnector = \"none\"\n[input]\ntouch = false\n";
+        std::fs::write(path("kiosk.toml"), settings).unwrap();
+        let socket = std::os::unix::net::UnixDatagram::bind(path("socket")).unwrap();
+        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+        test.args(["--exact", "commands::run::tests::a_service_without_a_display_waits_and_is_ready", "--nocapture"]);
+        test.current_dir(folder.path()).env("NOTIFY_SOCKET", path("socket"));
+        ["DISPLAY", "WAYLAND_DISPLAY", "STATE_DIRECTORY", "WATCHDOG_USEC"].iter().for_each(|name| {
+            test.env_remove(name);
+        });
+        let output = test.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert_eq!(said.matches("no display is plugged in").count(), 1, "{said}");
+        let mut buffer = [0; 100];
+        socket.set_nonblocking(true).unwrap();
+        let length = socket.recv(&mut buffer).unwrap();
+        assert_eq!(std::str::from_utf8(&buffer[..length]).unwrap().trim_end(), "READY=1");
+        assert!(!path(PNG_FOLDER).exists(), "pictures were written");
     }
 
     #[test]

@@ -407,9 +407,8 @@ impl<E: Eyes> Kiosk<E> {
         let begin = Instant::now();
         match screen.present(&self.canvas) {
             Err(error) if error.is_passing() => {
-                if std::mem::replace(&mut self.shows, false) {
-                    tracing::warn!("{error}");
-                }
+                self.shows = false;
+                tracing::warn!("{error}");
                 clock.wait_until(clock.now() + SCREEN_PAUSE);
             }
             other => {

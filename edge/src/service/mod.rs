@@ -15,6 +15,6 @@ pub use heat::{Heat, Pace, Thermometer};
 pub use hours::{Day, Hours, Opening, Standing};
 pub use journal::write_journal;
 pub use light::Backlight;
-pub use notify::Watchdog;
+pub use notify::{Watchdog, is_service};
 pub use stop::Stop;
 pub use upkeep::Upkeep;

@@ -49,6 +49,11 @@ impl Watchdog {
     }
 }
 
+/// Whether systemd started this program as a service and waits to hear of it.
+pub fn is_service() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty())
+}
+
 fn is_due(every: Option<Duration>, last: Option<Instant>, now: Instant) -> bool {
     every.is_some_and(|every| last.is_none_or(|last| now.saturating_duration_since(last) >= every))
 }

@@ -17,7 +17,8 @@ pub(super) fn cameras(settings: &settings::Camera) -> Finding {
     }
     let found = camera::list(&assemble::camera(settings));
     let found = found.into_iter().map(|found| (format!("{} ({})", found.name, found.path.display()), found.usable));
-    let nothing = "No camera found; plug in a USB camera. Until then the demo visitors are shown.";
+    let nothing =
+        "No camera found; plug in a USB camera. Until then a service waits, and `edge run` shows demo visitors.";
     parts(found, nothing)
 }
 
@@ -38,7 +39,8 @@ pub(super) fn displays(settings: &settings::Screen) -> Finding {
     let found = kms::list(&assemble::display(settings, card));
     let found =
         found.into_iter().map(|found| (format!("{} ({})", found.connector, found.card.display()), found.usable));
-    let nothing = "No display found; connect one and enable KMS. Until then pictures are written to a folder.";
+    let nothing =
+        "No display found; connect one and enable KMS. Until then a service waits, and `edge run` writes pictures.";
     parts(found, nothing)
 }
 

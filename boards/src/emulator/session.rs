@@ -19,7 +19,7 @@ pub fn feed(picture: &str) -> String {
     let node = |kind: &str| format!("/dev/$(basename $(dirname $(grep -l {kind} /sys/class/video4linux/*/name)))");
     let (output, input) = (node("vid-out"), node("vid-cap"));
     format!(
-        "pkill hardware; (/run/tools/hardware feed /run/tools/pictures/{picture} {output} {input} > /run/feed.log 2>&1 &)"
+        "busybox killall -q hardware; (/run/tools/hardware feed /run/tools/pictures/{picture} {output} {input} > /run/feed.log 2>&1 &)"
     )
 }
 

@@ -48,7 +48,8 @@ pub fn of_image(board: &str, image: &Image, folder: &Path) -> Result<PathBuf, Up
     Ok(file)
 }
 
-/// Writes a bundle (RAUC's format "verity") to a file; one that is there stays until the new one is complete.
+/// Writes a bundle to a file; one that is there stays until the new one is complete. RAUC's format "plain", whose signature
+/// covers all of it: RAUC 1.13 does not understand what Linux 7.3 says of dm-verity, which "verity" needs.
 pub fn bundle(bundle: &Bundle, file: &Path) -> Result<(), UpdateError> {
     tools::need(&TOOLS)?;
     let Bundle { board, version, boot, root, keys } = bundle;
@@ -61,7 +62,7 @@ pub fn bundle(bundle: &Bundle, file: &Path) -> Result<(), UpdateError> {
         process::run(Command::new("cp").arg("--sparse=always").arg(from).arg(content.join(name)))?;
     }
     let manifest = format!(
-        "[update]\ncompatible=as-time-goes-by-{board}\nversion={version}\n\n[bundle]\nformat=verity\n\n\
+        "[update]\ncompatible=as-time-goes-by-{board}\nversion={version}\n\n[bundle]\nformat=plain\n\n\
          [image.rootfs]\nfilename=root.img\n\n[image.boot]\nfilename=boot.img\n"
     );
     std::fs::write(content.join("manifest.raucm"), manifest).map_err(io)?;

@@ -148,9 +148,9 @@ impl Machine {
         self.qmp.key(name)
     }
 
-    /// Waits until the machine has started again by itself and its hand answers.
+    /// Waits until the machine has started again by itself, after whatever it does before, and its hand answers.
     pub fn restarted(&mut self) -> Result<(), EmulatorError> {
-        self.hand.hello(PATIENCE)
+        self.hand.hello(3 * PATIENCE)
     }
 
     /// Pulls the plug: nothing inside has a chance to finish.

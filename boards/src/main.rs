@@ -111,6 +111,9 @@ enum Test {
         /// Without the exchange of systems.
         #[arg(long)]
         quick: bool,
+        /// Nothing but the exchange of systems.
+        #[arg(long, conflicts_with_all = ["quick", "cuts"])]
+        updates: bool,
         /// An image that is there already (`boards image qemu --out DIR`), in place of one that is built now.
         #[arg(long, value_name = "DIR")]
         built: Option<PathBuf>,
@@ -169,7 +172,7 @@ fn main() -> anyhow::Result<()> {
             let processors = if cpu.is_empty() { proof::Processor::ALL.to_vec() } else { cpu };
             proof::arm::test(&processors, quick)?;
         }
-        Command::Test(Test::Qemu { cuts, quick, built }) => {
+        Command::Test(Test::Qemu { cuts, quick, updates, built }) => {
             let out = built.clone().unwrap_or_else(host::place::results);
             let hardware = cross::build(&cross::Job::default())?.hardware;
             let image = match built {
@@ -177,7 +180,7 @@ fn main() -> anyhow::Result<()> {
                 None => image(&board::named(&cli.folder, "qemu")?, &out)?,
             };
             let keys = update::keys::ready(&update::keys::folder())?;
-            let plan = proof::qemu::Plan { cuts, updates: !quick };
+            let plan = proof::qemu::Plan { life: !updates, cuts: if updates { 0 } else { cuts }, updates: !quick };
             proof::qemu::test(&image, &keys, &hardware, plan, &out.join("qemu"))?;
         }
     }

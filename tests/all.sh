@@ -17,6 +17,7 @@ step "setting up"
 need_compiler c++
 need_strace
 need_arm
+need_boards
 need_rust fmt clippy
 # Rustc's and torch's own threads would fight over few cores.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}

@@ -62,6 +62,14 @@ need_arm() {
     command -v qemu-aarch64 >/dev/null || command -v qemu-aarch64-static >/dev/null || install qemu-user-static
 }
 
+# What the tests of `boards` make partitions, file systems and packages with.
+need_boards() {
+    PATH=$PATH:/usr/sbin:/sbin
+    command -v sfdisk >/dev/null && command -v mkfs.vfat >/dev/null && command -v mcopy >/dev/null && command -v openssl >/dev/null &&
+        command -v dpkg-deb >/dev/null && command -v git >/dev/null && command -v depmod >/dev/null && command -v cpio >/dev/null && command -v zstd >/dev/null ||
+        install fdisk dosfstools mtools openssl dpkg git kmod cpio zstd
+}
+
 # True when Rust's library for the boards' processor is there or can be fetched.
 arm_is_ready() {
     [ -e "$(rustc --print target-libdir --target aarch64-unknown-linux-gnu)" ] ||

@@ -66,8 +66,8 @@ need_arm() {
 need_boards() {
     PATH=$PATH:/usr/sbin:/sbin
     command -v sfdisk >/dev/null && command -v mkfs.vfat >/dev/null && command -v mcopy >/dev/null && command -v openssl >/dev/null &&
-        command -v dpkg-deb >/dev/null && command -v git >/dev/null && command -v depmod >/dev/null && command -v cpio >/dev/null && command -v zstd >/dev/null ||
-        install fdisk dosfstools mtools openssl dpkg git kmod cpio zstd
+        command -v dpkg-deb >/dev/null && command -v git >/dev/null && command -v depmod >/dev/null && command -v cpio >/dev/null && command -v zstd >/dev/null && command -v gpg >/dev/null ||
+        install fdisk dosfstools mtools openssl dpkg git kmod cpio zstd gpg
 }
 
 # True when Rust's library for the boards' processor is there or can be fetched.

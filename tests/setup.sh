@@ -62,12 +62,13 @@ need_arm() {
     command -v qemu-aarch64 >/dev/null || command -v qemu-aarch64-static >/dev/null || install qemu-user-static
 }
 
-# What the tests of `boards` make partitions, file systems and packages with.
+# What the unit tests of `boards` make partitions, file systems and packages with; its commands install what else they need.
 need_boards() {
     PATH=$PATH:/usr/sbin:/sbin
-    command -v sfdisk >/dev/null && command -v mkfs.vfat >/dev/null && command -v mcopy >/dev/null && command -v openssl >/dev/null &&
-        command -v dpkg-deb >/dev/null && command -v git >/dev/null && command -v depmod >/dev/null && command -v cpio >/dev/null && command -v zstd >/dev/null && command -v gpg >/dev/null ||
-        install fdisk dosfstools mtools openssl dpkg git kmod cpio zstd gpg
+    local program
+    for program in sfdisk mkfs.vfat mcopy openssl dpkg-deb git; do
+        command -v "$program" >/dev/null || { install fdisk dosfstools mtools openssl dpkg git && return; }
+    done
 }
 
 # True when Rust's library for the boards' processor is there or can be fetched.

@@ -26,6 +26,14 @@ const TOOLS: [Tool; 3] = [
 ];
 const READELF: Tool = Tool { program: "readelf", package: "binutils" };
 
+/// The program that takes symbols out of an arm64 binary.
+pub fn strip() -> Tool {
+    match cfg!(target_arch = "aarch64") {
+        true => Tool { program: "strip", package: "binutils" },
+        false => Tool { program: "aarch64-linux-gnu-strip", package: "binutils-aarch64-linux-gnu" },
+    }
+}
+
 /// Which tree is built, and where cargo keeps its work.
 #[derive(Clone, Debug)]
 pub struct Job {

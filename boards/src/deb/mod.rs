@@ -7,6 +7,7 @@ mod needs;
 pub mod origin;
 mod tree;
 
+use crate::cross;
 use crate::host::place::{self, PlaceError};
 use crate::host::process::{self, ProcessError};
 use crate::host::tools::{self, Tool, ToolsError};
@@ -47,7 +48,7 @@ pub enum DebError {
 /// Builds the package into a folder; what is returned is its path. Its checksum is entered into the folder's `SHA256SUMS`.
 pub fn build(binary: &Path, out: &Path) -> Result<PathBuf, DebError> {
     let depends = needs::depends(binary)?;
-    tools::need(&[Tool { program: "dpkg-deb", package: "dpkg" }, tree::strip(), GIT])?;
+    tools::need(&[Tool { program: "dpkg-deb", package: "dpkg" }, cross::strip(), GIT])?;
     place::room(out, ROOM_MIB)?;
     let origin = origin::read()?;
     // Beside its place, so that it can be moved there in one step.

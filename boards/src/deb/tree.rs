@@ -2,7 +2,7 @@
 
 use super::origin::Origin;
 use super::{DebError, NAME, files, io_at, libraries, put};
-use crate::host::tools::Tool;
+use crate::cross;
 use crate::host::{place, process};
 use std::fs::{File, Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -24,14 +24,6 @@ const FILES: [(&str, &str); 10] = [
     ("boards/debian/copyright", "usr/share/doc/as-time-goes-by/copyright"),
     ("boards/debian/lintian-overrides", "usr/share/lintian/overrides/as-time-goes-by"),
 ];
-
-/// The program that takes symbols out of an arm64 binary.
-pub fn strip() -> Tool {
-    match cfg!(target_arch = "aarch64") {
-        true => Tool { program: "strip", package: "binutils" },
-        false => Tool { program: "aarch64-linux-gnu-strip", package: "binutils-aarch64-linux-gnu" },
-    }
-}
 
 /// Lays all files of the package but its control files into a folder that is not there yet.
 pub fn lay(stage: &Path, binary: &Path, origin: &Origin) -> Result<(), DebError> {
@@ -56,7 +48,7 @@ pub fn lay(stage: &Path, binary: &Path, origin: &Origin) -> Result<(), DebError>
     let program = stage.join("usr/bin/edge");
     put(&program, &[], 0o755)?;
     process::run(
-        Command::new(strip().program)
+        Command::new(cross::strip().program)
             .args(["--strip-all", "--remove-section=.comment", "-o"])
             .arg(&program)
             .arg(binary),

@@ -1,7 +1,8 @@
 //! The test's own drive: the hand, the virtual camera's modules, and pictures to hold before it. No image holds any of it.
 
 use super::EmulatorError;
-use crate::host::process;
+use crate::cross;
+use crate::host::{process, tools};
 use std::path::Path;
 use std::process::Command;
 
@@ -23,7 +24,8 @@ pub fn drive(
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("emulator/agent");
     std::fs::copy(&agent, work.join("agent")).map_err(io(&agent))?;
     // Symbols would only be carried about.
-    process::run(Command::new("aarch64-linux-gnu-strip").arg("-o").arg(work.join("hardware")).arg(hardware))?;
+    tools::need(&[cross::strip()])?;
+    process::run(Command::new(cross::strip().program).arg("-o").arg(work.join("hardware")).arg(hardware))?;
     for picture in pictures {
         std::fs::copy(picture, shelf.join(picture.file_name().unwrap_or_default())).map_err(io(picture))?;
     }

@@ -19,6 +19,9 @@ pub const DISK: &str = "41544742";
 pub const STATE_OFFSET: u64 = MIB;
 pub const STATE_BYTES: u64 = 4096;
 
+/// The most that U-Boot unpacks as a kernel, bytes.
+pub const KERNEL: u64 = 64 * MIB;
+
 /// A partition: its number, first byte and size in bytes, both multiples of 1 MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partition {
@@ -67,11 +70,11 @@ pub fn fill(text: &str, board: &str, ram_start: u64, arguments: &str) -> String 
         ("boot_b", BOOT[1].number.to_string()),
         ("root_a", ROOT[0].number.to_string()),
         ("root_b", ROOT[1].number.to_string()),
-        // The kernel unpacked takes 64 MiB with what it clears behind it.
+        // Between two of these there is room for the kernel and what it clears behind itself.
         ("state_address", format!("{:#x}", ram_start + 16 * MIB)),
         ("kernel_address", format!("{:#x}", ram_start + 64 * MIB)),
         ("unpack_address", format!("{:#x}", ram_start + 160 * MIB)),
-        ("unpack_bytes", format!("{:#x}", 64 * MIB)),
+        ("unpack_bytes", format!("{KERNEL:#x}")),
         ("steps_address", format!("{:#x}", ram_start + 256 * MIB)),
     ];
     words.iter().fold(text.to_owned(), |text, (word, value)| text.replace(&format!("@{word}@"), value))

@@ -80,7 +80,7 @@ pub enum ImageError {
     NoModule { beginning: String, kernel: String },
     #[error("no partition table could be written: {message}")]
     Table { message: String },
-    #[error("{} has {size} bytes, its partition {room}; make the system smaller or the partition larger (boards/src/image/layout.rs)", content.display())]
+    #[error("{} has {size} bytes, its place {room}; make it smaller or its place larger (boards/src/image/layout.rs)", content.display())]
     TooLarge { content: PathBuf, size: u64, room: u64 },
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -90,8 +90,11 @@ pub enum ImageError {
     Place(#[from] PlaceError),
 }
 
-const TOOLS: [Tool; 13] = [
+const TOOLS: [Tool; 15] = [
     Tool { program: "mmdebstrap", package: "mmdebstrap" },
+    // By these mmdebstrap knows Debian's signatures.
+    Tool { program: "gpg", package: "gpg" },
+    Tool { program: "/usr/share/keyrings/debian-archive-keyring.gpg", package: "debian-archive-keyring" },
     Tool { program: "tar", package: "tar" },
     Tool { program: "dpkg-deb", package: "dpkg" },
     Tool { program: "depmod", package: "kmod" },
@@ -141,50 +144,23 @@ pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
     }
     first_steps::pack(&tree, &modules, &packages, &work.join("steps"), &kernel.join("first-steps"))?;
     let vmlinuz = modules.folder().join("vmlinuz");
+    let size = vmlinuz.metadata().map_err(io)?.len();
+    if size > layout::KERNEL {
+        return Err(ImageError::TooLarge { content: vmlinuz, size, room: layout::KERNEL });
+    }
     gzip(&vmlinuz, &kernel.join("vmlinuz.gz"))?;
     remove_file(&vmlinuz)?;
 
-    let camera = work.join("camera");
-    std::fs::create_dir_all(camera.join("usr/lib")).map_err(io)?;
-    std::os::unix::fs::symlink("usr/lib", camera.join("lib")).map_err(io)?;
-    modules.copy(&modules.chosen(&["drivers/media/test-drivers/vivid".into()])?, &camera)?;
-    let tar = work.join("camera.tar");
-    process::run(
-        Command::new("tar")
-            .arg("--create")
-            .arg("--file")
-            .arg(&tar)
-            .arg("--directory")
-            .arg(&camera)
-            .args(["lib", "usr"]),
-    )?;
+    let camera = work.join("camera.tar");
+    virtual_camera(&modules, &work.join("camera"), &camera)?;
 
     step("first partition");
-    let arguments = format!("{ARGUMENTS} {}", boot.arguments);
-    let script = std::fs::read_to_string(files().join("boot.cmd")).map_err(io)?;
-    let filled = work.join("boot.cmd");
-    write(&filled, &layout::fill(&script, &parts.board.id, boot.ram_start, arguments.trim()))?;
-    let mut mkimage = Command::new("mkimage");
-    mkimage.args(["-q", "-A", "arm64", "-T", "script", "-C", "none", "-d"]).arg(&filled).arg(first.join("boot.scr"));
-    process::run(mkimage.env("SOURCE_DATE_EPOCH", parts.epoch.to_string()))?;
-    let u_boot = tree.join("usr/lib/u-boot").join(&boot.u_boot).join("u-boot.bin");
-    copy(&u_boot, &first.join("u-boot.bin"))?;
-    copy(&u_boot, &work.join("u-boot.bin"))?;
-    for name in &boot.firmware {
-        copy(&tree.join("usr/lib/raspi-firmware").join(name), &first.join(name))?;
-    }
-    for name in &boot.device_trees {
-        let path = modules.folder().join("dtb").join(name);
-        copy(&path, &first.join(path.file_name().unwrap_or_default()))?;
-    }
+    first_partition(parts, boot, &tree, &modules, &first)?;
+    copy(&first.join("u-boot.bin"), &work.join("u-boot.bin"))?;
     for name in ["dtb", "config"] {
         remove_tree(&modules.folder().join(name))?;
     }
     remove_tree(&tree.join(format!("usr/lib/linux-image-{}", modules.version)))?;
-    for (name, target) in [("config.txt", "config.txt"), ("README.txt", "README.txt")] {
-        copy(&files().join(name), &first.join(target))?;
-    }
-    copy(&place::source().join("edge/kiosk.toml"), &first.join("kiosk.toml"))?;
 
     step("system");
     system::finish(&tree, parts, &packages, &modules)?;
@@ -212,7 +188,7 @@ pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
         (image.boot, &done.boot),
         (image.root, &done.root),
         (u_boot, &done.u_boot),
-        (tar, &done.camera),
+        (camera, &done.camera),
         (version, &done.version),
     ] {
         std::fs::File::open(&from).and_then(|file| file.sync_all()).map_err(io)?;
@@ -220,6 +196,47 @@ pub fn build(parts: &Parts, folder: &Path) -> Result<Image, ImageError> {
     }
     step(&format!("{}", done.card.display()));
     Ok(done)
+}
+
+/// What the board's firmware and U-Boot read, and what a technician may change, into a folder.
+fn first_partition(parts: &Parts, boot: &Boot, tree: &Path, modules: &Modules, first: &Path) -> Result<(), ImageError> {
+    let io = |source| ImageError::Io { path: first.to_owned(), source };
+    let arguments = format!("{ARGUMENTS} {}", boot.arguments);
+    let script = std::fs::read_to_string(files().join("boot.cmd")).map_err(io)?;
+    let filled = tempfile::NamedTempFile::new().map_err(io)?;
+    write(filled.path(), &layout::fill(&script, &parts.board.id, boot.ram_start, arguments.trim()))?;
+    let mut mkimage = Command::new("mkimage");
+    mkimage
+        .args(["-q", "-A", "arm64", "-T", "script", "-C", "none", "-d"])
+        .arg(filled.path())
+        .arg(first.join("boot.scr"));
+    process::run(mkimage.env("SOURCE_DATE_EPOCH", parts.epoch.to_string()))?;
+    let u_boot = tree.join("usr/lib/u-boot").join(&boot.u_boot).join("u-boot.bin");
+    copy(&u_boot, &first.join("u-boot.bin"))?;
+    for name in &boot.firmware {
+        copy(&tree.join("usr/lib/raspi-firmware").join(name), &first.join(name))?;
+    }
+    for name in &boot.device_trees {
+        let path = modules.folder().join("dtb").join(name);
+        copy(&path, &first.join(path.file_name().unwrap_or_default()))?;
+    }
+    for name in ["config.txt", "README.txt"] {
+        copy(&files().join(name), &first.join(name))?;
+    }
+    copy(&place::source().join("edge/kiosk.toml"), &first.join("kiosk.toml"))?;
+    Ok(())
+}
+
+/// The modules of the emulator's camera, which no card needs, as an archive.
+fn virtual_camera(modules: &Modules, work: &Path, archive: &Path) -> Result<(), ImageError> {
+    let io = |source| ImageError::Io { path: work.to_owned(), source };
+    std::fs::create_dir_all(work.join("usr/lib")).map_err(io)?;
+    std::os::unix::fs::symlink("usr/lib", work.join("lib")).map_err(io)?;
+    modules.copy(&modules.chosen(&["drivers/media/test-drivers/vivid".into()])?, work)?;
+    let mut tar = Command::new("tar");
+    tar.arg("--create").arg("--file").arg(archive).arg("--directory").arg(work).args(["lib", "usr"]);
+    process::run(&mut tar)?;
+    Ok(())
 }
 
 /// The image's own files: `boards/image`.

@@ -28,8 +28,8 @@ pub struct Args {
     /// Where pictures come from, in place of the settings: `auto` is a camera, else the demo visitors
     #[arg(long, value_name = "auto|PATH|stills:DIR")]
     camera: Option<Device>,
-    /// Where pictures go, in place of the settings: `auto` is a display, waited for if the machine could have one, else a window, else a
-    /// new folder; `none` is nowhere
+    /// Where pictures go, in place of the settings: `auto` is a display (a service waits for one), else a window, else a new
+    /// folder; `none` is nowhere
     #[arg(long, value_name = "auto|kms[:CARD]|window|spi:CONTROLLER|png:DIR|none", value_parser = Shown::parse)]
     screen: Option<Shown>,
     /// Folder of a generator bundle, in place of the settings' or the one inside this program
@@ -140,7 +140,9 @@ pub fn run(args: &Args) -> Result<(), RunError> {
             let (width, height) = mirror.page_size();
             mirror.into_files(PngFolder::new(&folder, width, height)?, script)
         }
-        Shown::On(Output::Auto) if !on_desktop() && may_display(&settings) => mirror.on_display(None, script),
+        Shown::On(Output::Auto) if !on_desktop() && (is_service() || has_display(&settings)) => {
+            mirror.on_display(None, script)
+        }
         Shown::On(Output::Auto) if cfg!(feature = "window") && on_desktop() => mirror.in_window(script),
         Shown::On(Output::Auto) => {
             let (width, height) = mirror.page_size();
@@ -307,10 +309,8 @@ fn on_desktop() -> bool {
     ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Whether a display is there or may be plugged in: a card has a socket for one, or this is a service that started before the
-/// card was found.
-fn may_display(settings: &Settings) -> bool {
-    is_service() || !crate::screen::kms::list(&assemble::display(&settings.screen, None)).is_empty()
+fn has_display(settings: &Settings) -> bool {
+    crate::screen::kms::list(&assemble::display(&settings.screen, None)).iter().any(|found| found.usable.is_ok())
 }
 
 fn without_ageing(error: &ModelError) -> String {

@@ -60,7 +60,7 @@ pub struct Screen {
 /// Where pictures go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Output {
-    /// A window on a desktop; else a display, which may come later; files where there can be none.
+    /// A display if one is free, which a service waits for; else a window, else files.
     #[default]
     Auto,
     /// A display, through this card or the first that has one.

@@ -34,6 +34,25 @@ impl Report {
         }
     }
 
+    /// Says whether something was seen that depends on the emulator's speed: it counts neither way.
+    pub fn observe(
+        &self,
+        seconds: u64,
+        what: &str,
+        mut seen: impl FnMut() -> Result<bool, EmulatorError>,
+    ) -> Result<(), EmulatorError> {
+        let start = Instant::now();
+        while start.elapsed().as_secs() < seconds {
+            if seen()? {
+                println!("seen     {what} ({} s)", start.elapsed().as_secs());
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        println!("unseen   {what} ({seconds} s)");
+        Ok(())
+    }
+
     fn enter(&mut self, what: &str, found: Result<bool, EmulatorError>, start: Instant) {
         let took = match start.elapsed().as_secs() {
             0 => String::new(),

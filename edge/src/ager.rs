@@ -2,14 +2,17 @@
 //! be added to the face goes out. Next: [`crate::compose`].
 
 use crate::bundle::Bundle;
+use crate::engine::{self, Options};
 use shared::Condition;
 use shared::decade;
 use shared::manifest::{Kind, Manifest};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use tract_onnx::data_resolver::MmapDataResolver;
+use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::ops::konst::Const;
+use tract_onnx::tensor::load_tensor;
 
 /// A generator that is ready to run.
 pub struct Ager {
@@ -65,19 +68,22 @@ pub enum AgerError {
 impl Ager {
     /// A generator that gives edits only: whatever serves features alone is cut out of the graph.
     pub fn new(bundle: &Bundle) -> Result<Self, AgerError> {
-        Self::load(bundle, Vec::new())
+        Self::with(bundle, false, Options::default())
     }
 
     /// A generator that gives the middle layers' features too.
     pub fn with_features(bundle: &Bundle) -> Result<Self, AgerError> {
-        Self::load(bundle, bundle.manifest.features.iter().map(|name| name.as_str().into()).collect())
+        Self::with(bundle, true, Options::default())
     }
 
-    fn load(bundle: &Bundle, features: Vec<String>) -> Result<Self, AgerError> {
+    /// A generator with or without features, computed as the options say.
+    pub fn with(bundle: &Bundle, features: bool, options: Options) -> Result<Self, AgerError> {
         let manifest = &bundle.manifest;
+        let named = manifest.features.iter().filter(|_| features);
+        let features = named.map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
         let size = manifest.size as usize;
         // The loader panics on some graphs that no exporter writes; such a graph is refused like any other.
-        let state = catch_unwind(AssertUnwindSafe(|| plan(bundle, &features)))
+        let state = catch_unwind(AssertUnwindSafe(|| plan(bundle, &features, options)))
             .unwrap_or_else(|_| Err(AgerError::Load("the graph is malformed".into())))?;
         let zeros = |shape: &[usize]| Tensor::zero::<f32>(shape).map(Arc::new).map_err(run_error);
         let face = zeros(&[1, 3, size, size])?;
@@ -171,41 +177,71 @@ fn contract(kind: Kind, size: usize) -> Vec<(&'static str, [usize; 4])> {
     }
 }
 
-fn plan(bundle: &Bundle, features: &[String]) -> Result<TypedSimpleState, AgerError> {
+fn plan(bundle: &Bundle, features: &[String], options: Options) -> Result<TypedSimpleState, AgerError> {
     let Manifest { kind, size, .. } = bundle.manifest;
     let size = size as usize;
     if kind == Kind::Edit && !size.is_multiple_of(FLOW_CELL) {
         let expected = format!("a multiple of {FLOW_CELL} pixels, for an edit");
         return Err(AgerError::Contract { side: "crop sides", found: format!("{size} pixels"), expected });
     }
-    let load = |error: TractError| AgerError::Load(format!("{error:#}"));
-    let mut model = tract_onnx::onnx().model_for_read(&mut Cursor::new(&bundle.generator)).map_err(load)?;
-    for node in model.nodes() {
-        let constant = node.op_as::<Const>().map(|constant| constant.val());
-        if constant.is_some_and(|tensor| !is_finite(tensor)) {
-            return Err(AgerError::Constant { node: node.name.clone() });
-        }
-    }
-
-    let inputs = model.inputs.iter().map(|&outlet| model.node(outlet.node).name.clone()).collect::<Vec<_>>();
-    expect("inputs", &inputs, &["face", "age"])?;
-    let outlets = model.outputs.clone();
-    let outputs =
-        outlets.iter().map(|&outlet| model.outlet_label(outlet).unwrap_or("?").to_owned()).collect::<Vec<_>>();
+    let proto = tract_onnx::onnx().proto_model_for_read(&mut Cursor::new(&bundle.generator)).map_err(load_error)?;
+    let graph = proto.graph.as_ref().ok_or_else(|| AgerError::Load("the file holds no graph".into()))?;
     let own = contract(kind, size);
-    let all = own.iter().map(|(name, _)| *name).chain(bundle.manifest.features.iter().map(|name| name.as_str()));
-    expect("outputs", &outputs, &all.collect::<Vec<_>>())?;
+    check_graph(graph, &own, &bundle.manifest)?;
 
-    let faces = [1, 3, size, size];
-    check_fact("inputs", "face", model.input_fact(0).and_then(TypedFact::try_from), &faces)?;
-    check_fact("inputs", "age", model.input_fact(1).and_then(TypedFact::try_from), &[1, decade::COUNT])?;
-
-    model.select_output_outlets(&outlets[..own.len() + features.len()]).map_err(load)?;
-    let model = model.into_optimized().map_err(load)?;
+    let wanted: Vec<&str> =
+        own.iter().map(|(name, _)| *name).chain(features.iter().map(|name| name.as_str())).collect();
+    let model = match fused(&proto, &wanted, size, options) {
+        // Whatever the engine cannot do, tract can.
+        Err(AgerError::Load(error)) => {
+            tracing::warn!("the generator runs without the engine of its own, and slowly: {error}");
+            plain(&proto, &wanted, size)?
+        }
+        fused => fused?,
+    };
     for (i, (name, shape)) in own.iter().enumerate() {
         check_fact("outputs", name, model.output_fact(i).cloned(), shape)?;
     }
-    model.into_runnable().and_then(|plan| plan.spawn()).map_err(load)
+    model.into_runnable().and_then(|plan| plan.spawn()).map_err(load_error)
+}
+
+/// Names of what goes in and out, and that every constant is a number.
+fn check_graph(graph: &GraphProto, own: &[(&str, [usize; 4])], manifest: &Manifest) -> Result<(), AgerError> {
+    let constants = graph.initializer.iter();
+    for constant in constants.clone() {
+        let finite = load_tensor(&MmapDataResolver, constant, None).map(|tensor| is_finite(&tensor)).map_err(load_error)?;
+        if !finite {
+            return Err(AgerError::Constant { node: constant.name.clone() });
+        }
+    }
+    let inputs = graph.input.iter().map(|value| value.name.clone());
+    let inputs = inputs.filter(|name| constants.clone().all(|constant| constant.name != *name)).collect::<Vec<_>>();
+    expect("inputs", &inputs, &["face", "age"])?;
+    let outputs = graph.output.iter().map(|value| value.name.clone()).collect::<Vec<_>>();
+    let all = own.iter().map(|(name, _)| *name).chain(manifest.features.iter().map(|name| name.as_str()));
+    expect("outputs", &outputs, &all.collect::<Vec<_>>())
+}
+
+fn fused(proto: &ModelProto, outputs: &[&str], size: usize, options: Options) -> Result<TypedModel, AgerError> {
+    let model = engine::model(proto.clone(), outputs, options).map_err(load_error)?;
+    optimized(model, size)
+}
+
+fn plain(proto: &ModelProto, outputs: &[&str], size: usize) -> Result<TypedModel, AgerError> {
+    let mut model = tract_onnx::onnx().model_for_proto_model(proto).map_err(load_error)?;
+    model.select_outputs_by_name(outputs).map_err(load_error)?;
+    optimized(model, size)
+}
+
+fn optimized(model: InferenceModel, size: usize) -> Result<TypedModel, AgerError> {
+    let faces = [1, 3, size, size];
+    check_fact("inputs", "face", model.input_fact(0).and_then(TypedFact::try_from), &faces)?;
+    check_fact("inputs", "age", model.input_fact(1).and_then(TypedFact::try_from), &[1, decade::COUNT])?;
+    model.into_optimized().map_err(load_error)
+}
+
+fn load_error(error: TractError) -> AgerError {
+    AgerError::Load(format!("{error:#}"))
 }
 
 fn expect(side: &'static str, found: &[String], expected: &[&str]) -> Result<(), AgerError> {

@@ -14,6 +14,7 @@ pub mod commands;
 pub mod compose;
 pub mod cover;
 pub mod demo;
+pub mod engine;
 pub mod face;
 pub mod files;
 pub mod frames;

@@ -1,0 +1,133 @@
+//! A convolution laid out for the kernels: which bytes each output pixel looks at, and the weights in their order. A
+//! transposed convolution of stride s becomes s² plain ones, each for the output pixels of one remainder.
+
+use super::PlanError;
+use super::layout::Layout;
+use crate::engine::kernels::{Isa, Packed};
+use crate::engine::layer::{Filter, Geometry};
+
+/// A convolution over one map, for the output pixels `(row·step + first_row, column·step + first_column)`.
+#[derive(Debug)]
+pub struct Part {
+    /// Output pixels a row of this part.
+    pub columns: usize,
+    pub step: usize,
+    pub first: [usize; 2],
+    /// For each output pixel, row by row, where its first tap is in the source.
+    pub bases: Vec<u32>,
+    /// Where each run of taps is, from there.
+    pub runs: Vec<u32>,
+    pub weights: Packed,
+    /// What to add to the kernel's sums: the bias, less what the zero points contribute.
+    pub offsets: Vec<i32>,
+}
+
+/// Taps of one dimension: which row of the kernel meets which row of the source, from the output's own position.
+type Taps = Vec<(usize, isize)>;
+
+/// Rows and columns of a convolution's output; none where the kernel is larger than the source.
+pub fn output(filter: &Filter, geometry: &Geometry, source: [usize; 2]) -> Option<[usize; 2]> {
+    let side = |i: usize| {
+        let (pads, kernel) = (geometry.before[i] + geometry.after[i], filter.kernel[i]);
+        Some(match geometry.transposed {
+            None => (source[i] + pads).checked_sub(kernel)? / geometry.stride + 1,
+            Some(more) => ((source[i].checked_sub(1)?) * geometry.stride + kernel + more[i]).checked_sub(pads)?,
+        })
+    };
+    Some([side(0)?, side(1)?]).filter(|sides| !sides.contains(&0))
+}
+
+/// How far beyond the source's edges it looks: above, left, below, right.
+pub fn margin(filter: &Filter, geometry: &Geometry, source: [usize; 2]) -> Result<[usize; 4], PlanError> {
+    let sides = output(filter, geometry, source).ok_or(PlanError::TooSmall(source))?;
+    let mut margin = [0; 4];
+    for i in 0..2 {
+        for remainder in 0..remainders(geometry) {
+            let taps = taps(filter, geometry, i, remainder);
+            let (Some(first), Some(last)) = (taps.first(), taps.last()) else { return Err(PlanError::Holes) };
+            let outputs = sides[i].saturating_sub(remainder).div_ceil(remainders(geometry));
+            if outputs == 0 {
+                continue;
+            }
+            let furthest = ((outputs - 1) * step(geometry)) as isize + last.1 - (source[i] as isize - 1);
+            margin[i] = margin[i].max(first.1.min(0).unsigned_abs());
+            margin[i + 2] = margin[i + 2].max(furthest.max(0).unsigned_abs());
+        }
+    }
+    Ok(margin)
+}
+
+/// Rows of the source from one output row to the next.
+const fn step(geometry: &Geometry) -> usize {
+    if geometry.transposed.is_some() { 1 } else { geometry.stride }
+}
+
+const fn remainders(geometry: &Geometry) -> usize {
+    if geometry.transposed.is_some() { geometry.stride } else { 1 }
+}
+
+fn taps(filter: &Filter, geometry: &Geometry, dimension: usize, remainder: usize) -> Taps {
+    let before = geometry.before[dimension] as isize;
+    let kernel = 0..filter.kernel[dimension];
+    if geometry.transposed.is_none() {
+        return kernel.map(|tap| (tap, tap as isize - before)).collect();
+    }
+    let stride = geometry.stride as isize;
+    let distance = |tap: usize| remainder as isize + before - tap as isize;
+    let meets = |&tap: &usize| distance(tap).rem_euclid(stride) == 0;
+    kernel.rev().filter(meets).map(|tap| (tap, distance(tap).div_euclid(stride))).collect()
+}
+
+/// Lays a convolution out over a source whose border is wide enough.
+pub fn parts(filter: &Filter, geometry: &Geometry, source: &Layout, isa: Isa) -> Result<Vec<Part>, PlanError> {
+    let size = [source.rows, source.columns];
+    let sides = output(filter, geometry, size).ok_or(PlanError::TooSmall(size))?;
+    let mut parts = Vec::new();
+    for down in 0..remainders(geometry) {
+        for across in 0..remainders(geometry) {
+            let (rows, columns) = (taps(filter, geometry, 0, down), taps(filter, geometry, 1, across));
+            let count = |i: usize, first: usize| sides[i].saturating_sub(first).div_ceil(remainders(geometry));
+            let (height, width) = (count(0, down), count(1, across));
+            if height * width == 0 {
+                continue;
+            }
+            let (weights, sums) = order(filter, &rows, &columns, source.pixel);
+            let (top, left) = (rows[0].1, columns[0].1);
+            let step = step(geometry);
+            let base = |y: usize, x: usize| source.at((y * step) as isize + top, (x * step) as isize + left) as u32;
+            // Kernels see an unsigned byte as it is, or less by 128.
+            let seen = i32::from(source.scale.zero) - i32::from(isa.flip());
+            parts.push(Part {
+                columns: width,
+                step: remainders(geometry),
+                first: [down, across],
+                bases: (0..height).flat_map(|y| (0..width).map(move |x| base(y, x))).collect(),
+                runs: rows.iter().map(|row| (row.1 - top) as u32 * source.row() as u32).collect(),
+                weights: Packed::new(&weights, filter.channels, rows.len(), columns.len() * source.pixel),
+                offsets: filter.bias.iter().zip(sums).map(|(bias, sum)| bias.saturating_sub(seen * sum)).collect(),
+            });
+        }
+    }
+    Ok(parts)
+}
+
+/// Weights as `[channel][run][byte of the run]` with zeros where a pixel has no channel, and their sum for each channel.
+fn order(filter: &Filter, rows: &Taps, columns: &Taps, pixel: usize) -> (Vec<i8>, Vec<i32>) {
+    let [_, width] = filter.kernel;
+    let mut weights = Vec::with_capacity(filter.channels * rows.len() * columns.len() * pixel);
+    let mut sums = Vec::with_capacity(filter.channels);
+    for channel in 0..filter.channels {
+        let mut sum = 0;
+        for (row, _) in rows {
+            for (column, _) in columns {
+                let at = ((channel * filter.kernel[0] + row) * width + column) * filter.depth;
+                let tap = &filter.weights[at..at + filter.depth];
+                sum += tap.iter().map(|&weight| i32::from(weight)).sum::<i32>();
+                weights.extend_from_slice(tap);
+                weights.resize(weights.len() + pixel - filter.depth, 0);
+            }
+        }
+        sums.push(sum);
+    }
+    (weights, sums)
+}

@@ -209,7 +209,8 @@ fn plan(bundle: &Bundle, features: &[String], options: Options) -> Result<TypedS
 fn check_graph(graph: &GraphProto, own: &[(&str, [usize; 4])], manifest: &Manifest) -> Result<(), AgerError> {
     let constants = graph.initializer.iter();
     for constant in constants.clone() {
-        let finite = load_tensor(&MmapDataResolver, constant, None).map(|tensor| is_finite(&tensor)).map_err(load_error)?;
+        let finite =
+            load_tensor(&MmapDataResolver, constant, None).map(|tensor| is_finite(&tensor)).map_err(load_error)?;
         if !finite {
             return Err(AgerError::Constant { node: constant.name.clone() });
         }

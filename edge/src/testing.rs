@@ -211,7 +211,7 @@ fn generator(kind: Kind, gain: f32) -> Vec<u8> {
     prost::Message::encode_to_vec(&model)
 }
 
-fn node(op: &str, inputs: &[&str], output: &str) -> pb::NodeProto {
+pub fn node(op: &str, inputs: &[&str], output: &str) -> pb::NodeProto {
     pb::NodeProto {
         op_type: op.into(),
         name: output.into(),
@@ -221,7 +221,7 @@ fn node(op: &str, inputs: &[&str], output: &str) -> pb::NodeProto {
     }
 }
 
-fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> pb::TensorProto {
+pub fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> pb::TensorProto {
     pb::TensorProto {
         name: name.into(),
         dims: shape.iter().map(|&dim| dim as i64).collect(),
@@ -231,7 +231,7 @@ fn tensor(name: &str, shape: &[usize], values: Vec<f32>) -> pb::TensorProto {
     }
 }
 
-fn value(name: &str, shape: &[usize]) -> pb::ValueInfoProto {
+pub fn value(name: &str, shape: &[usize]) -> pb::ValueInfoProto {
     use pb::tensor_shape_proto::{Dimension, dimension::Value};
     let dim = |&dim: &usize| Dimension { value: Some(Value::DimValue(dim as i64)), ..Default::default() };
     let tensor = pb::type_proto::Tensor {

@@ -27,12 +27,21 @@ pub struct Layer {
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// Numbers of the graph become bytes: `QuantizeLinear`.
-    Enter { from: String, to: Map },
+    Enter {
+        from: String,
+        to: Map,
+    },
     Convolve(Box<Convolution>),
     /// The mean of 2×2 places: `AveragePool` between bytes.
-    Halve { source: Map, to: Map },
+    Halve {
+        source: Map,
+        to: Map,
+    },
     /// Bytes become numbers of the graph: `DequantizeLinear`.
-    Leave { map: Map, to: String },
+    Leave {
+        map: Map,
+        to: String,
+    },
 }
 
 /// A convolution and all that is done to its result before the next one: in this order.
@@ -120,7 +129,10 @@ pub enum Step {
 /// What a step takes from the graph.
 #[derive(Clone, Debug)]
 pub enum Operand {
-    Constant { shape: Vec<usize>, values: Vec<f32> },
+    Constant {
+        shape: Vec<usize>,
+        values: Vec<f32>,
+    },
     /// The name of a tensor of numbers.
     Tensor(String),
 }

@@ -15,6 +15,8 @@ mod operator;
 mod pattern;
 mod plan;
 mod region;
+#[cfg(test)]
+mod tests;
 
 pub use kernels::Isa;
 

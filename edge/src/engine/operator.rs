@@ -73,7 +73,10 @@ impl Expansion for Region {
     }
 
     fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self, solver: &mut Solver<'r>, inputs: &'p [TensorProxy], outputs: &'p [TensorProxy],
+        &'s self,
+        solver: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
     ) -> InferenceResult {
         check_input_arity(inputs, self.inputs.len())?;
         check_output_arity(outputs, self.outputs.len())?;
@@ -165,7 +168,8 @@ impl OpState for Running {
         {
             let mut plain =
                 outputs.iter_mut().map(|output| output.try_as_plain_ram_mut()).collect::<TractResult<TVec<_>>>()?;
-            let mut slices = plain.iter_mut().map(|plain| plain.as_slice_mut::<f32>()).collect::<TractResult<TVec<_>>>()?;
+            let mut slices =
+                plain.iter_mut().map(|plain| plain.as_slice_mut::<f32>()).collect::<TractResult<TVec<_>>>()?;
             self.plan.run(&mut self.memory, &numbers, &mut slices);
         }
         Ok(outputs.into_iter().map(|output| output.into_tvalue()).collect())

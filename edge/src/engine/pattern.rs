@@ -59,7 +59,8 @@ impl Finder<'_> {
         }
         let (_, pads) = self.graph.constant::<i64>(input(node, 1)?)?;
         let &[0, 0, top, left, 0, 0, bottom, right] = pads.as_slice() else { return None };
-        let pads: Vec<usize> = [top, left, bottom, right].into_iter().map(usize::try_from).collect::<Result<_, _>>().ok()?;
+        let pads: Vec<usize> =
+            [top, left, bottom, right].into_iter().map(usize::try_from).collect::<Result<_, _>>().ok()?;
         if self.graph.consumers(&map.name) == [at] && nodes.contains(&at) {
             nodes.push(pad);
         }
@@ -168,11 +169,7 @@ impl Finder<'_> {
         let Some((quantizer, middle)) = self.quantized(result) else { return numbers };
         nodes.push(quantizer);
         let rounded = &self.graph.nodes[quantizer].output[0];
-        let short = End::Bytes {
-            middle,
-            finish: Finish::default(),
-            to: Map { name: rounded.clone(), scale: middle },
-        };
+        let short = End::Bytes { middle, finish: Finish::default(), to: Map { name: rounded.clone(), scale: middle } };
         let &[dequantizer] = self.graph.consumers(rounded) else { return short };
         let node = &self.graph.nodes[dequantizer];
         if node.op_type != "DequantizeLinear" || self.scale(dequantizer) != Some(middle) {
@@ -358,9 +355,7 @@ fn automatic(node: &tract_onnx::pb::NodeProto) -> Option<()> {
     attribute(node, "auto_pad").filter(|pad| pad.s != b"NOTSET").map(|_| ())
 }
 
-fn geometry(
-    node: &tract_onnx::pb::NodeProto, filter: &Filter, reflected: Option<[usize; 4]>,
-) -> Option<Geometry> {
+fn geometry(node: &tract_onnx::pb::NodeProto, filter: &Filter, reflected: Option<[usize; 4]>) -> Option<Geometry> {
     let is_transposed = node.op_type == "ConvTranspose";
     let plain = attribute(node, "group").is_none_or(|group| group.i == 1)
         && sizes(node, "dilations").is_none_or(|dilations| dilations.iter().all(|&dilation| dilation == 1))

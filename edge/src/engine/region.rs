@@ -93,8 +93,13 @@ impl Region {
     }
 
     fn node(&self, graph: &GraphProto, name: String) -> NodeProto {
-        let node: Vec<NodeProto> =
-            graph.node.iter().enumerate().filter(|(i, _)| self.nodes.contains(i)).map(|(_, node)| node.clone()).collect();
+        let node: Vec<NodeProto> = graph
+            .node
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| self.nodes.contains(i))
+            .map(|(_, node)| node.clone())
+            .collect();
         let used: HashSet<&str> = node.iter().flat_map(|node| node.input.iter().map(String::as_str)).collect();
         let constants = graph.initializer.iter().filter(|tensor| used.contains(tensor.name.as_str()));
         let values = |names: &[String]| {

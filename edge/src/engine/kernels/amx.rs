@@ -137,8 +137,7 @@ impl Tiles<'_> {
         let (_, chunk) = self.weights.tiles();
         let [upper, lower] = [self.upper.length as u8, self.lower.map_or(1, |span| span.length as u8)];
         let [depth, full] = [4 * chunk as u16, 4 * LANES as u16];
-        let mut shapes =
-            Configuration { palette: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
+        let mut shapes = Configuration { palette: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
         shapes.rows[..8].copy_from_slice(&[upper, upper, lower, lower, upper, lower, chunk as u8, chunk as u8]);
         shapes.bytes[..8].copy_from_slice(&[full, full, full, full, depth, depth, full, full]);
         // SAFETY: a valid configuration of palette 1: rows 1..=16, 4..=64 bytes each.
@@ -155,8 +154,13 @@ impl Tiles<'_> {
         let two = block + 1 < self.weights.blocks();
         // SAFETY: zeroes sums only.
         unsafe {
-            asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
-                 options(nomem, nostack, preserves_flags));
+            asm!(
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                options(nomem, nostack, preserves_flags)
+            );
         }
         for (r, &run) in self.runs.iter().enumerate() {
             let rows = self.weights.run(block, r).as_ptr();
@@ -200,7 +204,11 @@ impl Tiles<'_> {
     ///
     /// As [`Self::sums`]: `upper` and `lower` (first byte, step) and `rows` and `next` reach over a whole run.
     unsafe fn two_by_two(
-        &self, upper: (*const u8, isize), lower: (*const u8, isize), rows: *const Row, next: *const Row,
+        &self,
+        upper: (*const u8, isize),
+        lower: (*const u8, isize),
+        rows: *const Row,
+        next: *const Row,
     ) {
         let (chunks, chunk) = self.weights.tiles();
         // SAFETY: as the caller's.

@@ -36,7 +36,12 @@ pub(super) unsafe fn accumulate(input: &[u8], bases: &[u32], runs: &[u32], weigh
 /// As [`accumulate`].
 #[target_feature(enable = "avx2")]
 unsafe fn tile<const PIXELS: usize>(
-    input: &[u8], bases: &[u32], runs: &[u32], weights: &Packed, block: usize, acc: &mut [i32],
+    input: &[u8],
+    bases: &[u32],
+    runs: &[u32],
+    weights: &Packed,
+    block: usize,
+    acc: &mut [i32],
 ) {
     let stride = weights.blocks() * LANES;
     let low = _mm256_set1_epi16(0xff);
@@ -61,10 +66,8 @@ unsafe fn tile<const PIXELS: usize>(
                 let four = _mm256_set1_epi32(unsafe { bytes[p].add(4 * step).cast::<i32>().read_unaligned() });
                 let (first, second) = (_mm256_and_si256(four, low), _mm256_srli_epi16(four, 8));
                 for half in 0..2 {
-                    let pairs = _mm256_add_epi32(
-                        _mm256_madd_epi16(first, even[half]),
-                        _mm256_madd_epi16(second, odd[half]),
-                    );
+                    let pairs =
+                        _mm256_add_epi32(_mm256_madd_epi16(first, even[half]), _mm256_madd_epi16(second, odd[half]));
                     sums[p][half] = _mm256_add_epi32(sums[p][half], pairs);
                 }
             }

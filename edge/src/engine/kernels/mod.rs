@@ -7,6 +7,7 @@
 //! `acc[p][c] = Σ_run Σ_d input[bases[p] + runs[run] + d] · weight[c][run][d]`
 
 mod arithmetic;
+mod features;
 mod isa;
 mod packed;
 mod passes;
@@ -16,8 +17,15 @@ mod portable;
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod dot;
+#[cfg(target_arch = "aarch64")]
+mod smlal;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
+
+#[cfg(test)]
+mod tests;
 
 pub use arithmetic::round;
 pub use isa::Isa;
@@ -52,6 +60,10 @@ pub fn accumulate(isa: Isa, input: &[u8], bases: &[u32], runs: &[u32], weights: 
         Isa::Vnni => unsafe { vnni::accumulate(input, bases, runs, weights, acc) },
         #[cfg(target_arch = "x86_64")]
         Isa::Amx => unsafe { amx::accumulate(input, bases, runs, weights, acc) },
+        #[cfg(target_arch = "aarch64")]
+        Isa::Smlal => unsafe { smlal::accumulate(input, bases, runs, weights, acc) },
+        #[cfg(target_arch = "aarch64")]
+        Isa::Dot => unsafe { dot::accumulate(input, bases, runs, weights, acc) },
         _ => portable::accumulate(isa.flip(), input, bases, runs, weights, acc),
     }
 }

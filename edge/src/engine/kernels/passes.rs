@@ -2,35 +2,12 @@
 //! all processors, compiled for the vectors of each; the results are the same bit for bit.
 
 use super::arithmetic::{round_to_int, silu};
+use super::features::{self, Pass};
 use super::{Isa, LANES};
 use crate::engine::layer::{Activation, Scale};
 
 /// Channels that are computed together.
 const GROUP: usize = 8;
-
-/// Runs a pass with the widest vectors that go with an instruction set.
-macro_rules! with_vectors_of {
-    ($isa:expr, $pass:ident($($argument:ident: $kind:ty),*)) => {{
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-        fn avx512($($argument: $kind),*) {
-            $pass($($argument),*)
-        }
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2")]
-        fn avx2($($argument: $kind),*) {
-            $pass($($argument),*)
-        }
-        match $isa {
-            // SAFETY: who names an instruction set has asked whether the processor has it.
-            #[cfg(target_arch = "x86_64")]
-            Isa::Vnni | Isa::Amx => unsafe { avx512($($argument),*) },
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => unsafe { avx2($($argument),*) },
-            _ => $pass($($argument),*),
-        }
-    }};
-}
 
 /// A convolution's sums become unsigned bytes: `clamp(round((acc + offset) · scale) + zero)`, as `QLinearConv` has it.
 ///
@@ -38,47 +15,57 @@ macro_rules! with_vectors_of {
 /// their squares to `square`, which hold 66,000 pixels.
 #[allow(clippy::too_many_arguments)]
 pub fn requantize(
-    isa: Isa, acc: &[i32], channels: usize, offsets: &[i32], scales: &[f32], zero: u8, out: &mut [u8], sum: &mut [u32],
+    isa: Isa,
+    acc: &[i32],
+    channels: usize,
+    offsets: &[i32],
+    scales: &[f32],
+    zero: u8,
+    out: &mut [u8],
+    sum: &mut [u32],
     square: &mut [u32],
 ) {
-    assert!(isa.is_available(), "this processor has no {}", isa.name());
-    let pass = Requantize { channels, offsets, scales, zero };
-    with_vectors_of!(isa, round_all(pass: Requantize<'_>, acc: &[i32], out: &mut [u8], sum: &mut [u32], square: &mut [u32]));
+    features::run(isa, Requantize { acc, channels, offsets, scales, zero, out, sum, square });
 }
 
-#[derive(Clone, Copy)]
 struct Requantize<'a> {
+    acc: &'a [i32],
     channels: usize,
     offsets: &'a [i32],
     scales: &'a [f32],
     zero: u8,
+    out: &'a mut [u8],
+    sum: &'a mut [u32],
+    square: &'a mut [u32],
 }
 
-#[inline(always)]
-fn round_all(pass: Requantize<'_>, acc: &[i32], out: &mut [u8], sum: &mut [u32], square: &mut [u32]) {
-    let channels = pass.channels;
-    let whole = channels / GROUP * GROUP;
-    let zero = i32::from(pass.zero);
-    let one = |acc: i32, offset: i32, scale: f32| {
-        (round_to_int(acc.wrapping_add(offset) as f32 * scale) + zero).clamp(0, 255)
-    };
-    for (acc, out) in acc.chunks_exact(channels.next_multiple_of(LANES)).zip(out.chunks_exact_mut(channels)) {
-        let groups = acc[..whole].as_chunks::<GROUP>().0.iter().zip(out[..whole].as_chunks_mut::<GROUP>().0);
-        let parameters = pass.offsets.as_chunks::<GROUP>().0.iter().zip(pass.scales.as_chunks::<GROUP>().0);
-        let counts = sum.as_chunks_mut::<GROUP>().0.iter_mut().zip(square.as_chunks_mut::<GROUP>().0);
-        for (((acc, out), (offset, scale)), (sum, square)) in groups.zip(parameters).zip(counts) {
-            for i in 0..GROUP {
-                let byte = one(acc[i], offset[i], scale[i]);
-                out[i] = byte as u8;
-                sum[i] += byte as u32;
-                square[i] += (byte * byte) as u32;
+impl Pass for Requantize<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { acc, channels, offsets, scales, zero, out, sum, square } = self;
+        let whole = channels / GROUP * GROUP;
+        let zero = i32::from(zero);
+        let one = |acc: i32, offset: i32, scale: f32| {
+            (round_to_int(acc.wrapping_add(offset) as f32 * scale) + zero).clamp(0, 255)
+        };
+        for (acc, out) in acc.chunks_exact(channels.next_multiple_of(LANES)).zip(out.chunks_exact_mut(channels)) {
+            let groups = acc[..whole].as_chunks::<GROUP>().0.iter().zip(out[..whole].as_chunks_mut::<GROUP>().0);
+            let parameters = offsets.as_chunks::<GROUP>().0.iter().zip(scales.as_chunks::<GROUP>().0);
+            let counts = sum.as_chunks_mut::<GROUP>().0.iter_mut().zip(square.as_chunks_mut::<GROUP>().0);
+            for (((acc, out), (offset, scale)), (sum, square)) in groups.zip(parameters).zip(counts) {
+                for i in 0..GROUP {
+                    let byte = one(acc[i], offset[i], scale[i]);
+                    out[i] = byte as u8;
+                    sum[i] += byte as u32;
+                    square[i] += (byte * byte) as u32;
+                }
             }
-        }
-        for c in whole..channels {
-            let byte = one(acc[c], pass.offsets[c], pass.scales[c]);
-            out[c] = byte as u8;
-            sum[c] += byte as u32;
-            square[c] += (byte * byte) as u32;
+            for c in whole..channels {
+                let byte = one(acc[c], offsets[c], scales[c]);
+                out[c] = byte as u8;
+                sum[c] += byte as u32;
+                square[c] += (byte * byte) as u32;
+            }
         }
     }
 }
@@ -101,17 +88,38 @@ pub struct Finish<'a> {
 pub enum Other<'a> {
     None,
     /// A map's row, `pixel` bytes from one pixel to the next.
-    Bytes { bytes: &'a [u8], pixel: usize, scale: Scale },
+    Bytes {
+        bytes: &'a [u8],
+        pixel: usize,
+        scale: Scale,
+    },
     /// Planes of `places` numbers, one after the other; the row's first place in each.
-    Planes { planes: &'a [f32], first: usize, places: usize },
+    Planes {
+        planes: &'a [f32],
+        first: usize,
+        places: usize,
+    },
 }
 
 impl Finish<'_> {
     /// One row: `middle` is `[pixels][channels]`, `out` has `pixel` bytes a pixel.
     pub fn row(self, isa: Isa, middle: &[u8], other: Other<'_>, pixel: usize, out: &mut [u8]) {
-        assert!(isa.is_available(), "this processor has no {}", isa.name());
-        let pass = self;
-        with_vectors_of!(isa, finish(pass: Finish<'_>, middle: &[u8], other: Other<'_>, pixel: usize, out: &mut [u8]));
+        features::run(isa, Row { finish: self, middle, other, pixel, out });
+    }
+}
+
+struct Row<'a> {
+    finish: Finish<'a>,
+    middle: &'a [u8],
+    other: Other<'a>,
+    pixel: usize,
+    out: &'a mut [u8],
+}
+
+impl Pass for Row<'_> {
+    #[inline(always)]
+    fn run(self) {
+        finish(self.finish, self.middle, self.other, self.pixel, self.out);
     }
 }
 
@@ -126,7 +134,12 @@ fn finish(pass: Finish<'_>, middle: &[u8], other: Other<'_>, pixel: usize, out: 
 
 #[inline(always)]
 fn add(
-    pass: Finish<'_>, middle: &[u8], other: Other<'_>, pixel: usize, out: &mut [u8], activation: impl Fn(f32) -> f32,
+    pass: Finish<'_>,
+    middle: &[u8],
+    other: Other<'_>,
+    pixel: usize,
+    out: &mut [u8],
+    activation: impl Fn(f32) -> f32,
 ) {
     match other {
         Other::None => pixels(pass, middle, pixel, out, |x, _, _| activation(x)),

@@ -1,7 +1,7 @@
 //! What a convolution's bytes go through before they are a map again, brought into the form
 //! `activation(factor[c] · byte + term[c] + other)`, with the factors and terms of each frame.
 
-use super::{PlanError, Places, Planner, shape_error};
+use super::{Places, PlanError, Planner, shape_error};
 use crate::engine::layer::{Activation, Finish, Norm, Operand, Scale, Step};
 
 #[derive(Debug)]
@@ -35,7 +35,11 @@ pub enum Other {
     /// Which of the region's inputs, `[1, C, H, W]`.
     Input(usize),
     /// Which map; one pixel of it everywhere where it has only one.
-    Map { map: usize, scale: Scale, is_pixel: bool },
+    Map {
+        map: usize,
+        scale: Scale,
+        is_pixel: bool,
+    },
 }
 
 /// Sums of a channel's bytes and of their squares.
@@ -44,7 +48,11 @@ pub type Moments = (u64, u64);
 impl Finishing {
     /// `shape`: channels, rows and columns.
     pub fn new(
-        finish: &Finish, shape: [usize; 3], scale: Scale, planner: &Planner<'_>, places: &Places,
+        finish: &Finish,
+        shape: [usize; 3],
+        scale: Scale,
+        planner: &Planner<'_>,
+        places: &Places,
     ) -> Result<Self, PlanError> {
         let mut affine = Vec::new();
         let mut other = Other::None;
@@ -67,7 +75,11 @@ impl Finishing {
                 (Step::Shift(Operand::Tensor(name)), None, _) => {
                     let (input, found) = planner.input(name)?;
                     if found != [1, shape[0], shape[1], shape[2]] {
-                        return Err(shape_error(name, found, &format!("[1, {0}, 1, 1] or [1] and {shape:?}", shape[0])));
+                        return Err(shape_error(
+                            name,
+                            found,
+                            &format!("[1, {0}, 1, 1] or [1] and {shape:?}", shape[0]),
+                        ));
                     }
                     other.set(Other::Input(input), name)?;
                 }
@@ -79,7 +91,12 @@ impl Finishing {
 
     /// Factors and terms of each channel, out of the statistics of this frame and the numbers that came in.
     pub fn parameters(
-        &self, middle: Scale, places: usize, moments: &[Moments], inputs: &[&[f32]], factors: &mut [f32],
+        &self,
+        middle: Scale,
+        places: usize,
+        moments: &[Moments],
+        inputs: &[&[f32]],
+        factors: &mut [f32],
         terms: &mut [f32],
     ) {
         let (step, zero) = (f64::from(middle.scale), f64::from(middle.zero));

@@ -90,7 +90,15 @@ mod tests {
             }
         }
         layout.reflect(&mut bytes);
-        let mirrored = |i: isize, length: isize| if i < 0 { -i } else if i < length { i } else { 2 * (length - 1) - i };
+        let mirrored = |i: isize, length: isize| {
+            if i < 0 {
+                -i
+            } else if i < length {
+                i
+            } else {
+                2 * (length - 1) - i
+            }
+        };
         for y in -2..5 {
             for x in -2..7 {
                 let expected = 10 * (mirrored(y, 3) + 1) + mirrored(x, 4);

@@ -9,8 +9,6 @@ mod finishing;
 mod layout;
 mod run;
 
-
-
 pub use run::Memory;
 
 use super::kernels::Isa;
@@ -33,12 +31,24 @@ pub struct Plan {
 
 #[derive(Debug)]
 enum Action {
-    Enter { input: usize, to: usize },
+    Enter {
+        input: usize,
+        to: usize,
+    },
     /// The same map with another border.
-    Copy { from: usize, to: usize },
+    Copy {
+        from: usize,
+        to: usize,
+    },
     Convolve(Box<Convolve>),
-    Halve { from: usize, to: usize },
-    Leave { from: usize, output: usize },
+    Halve {
+        from: usize,
+        to: usize,
+    },
+    Leave {
+        from: usize,
+        output: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -84,13 +94,8 @@ impl Plan {
     pub fn new(layers: &[Layer], interface: &Interface<'_>, isa: Isa, threads: usize) -> Result<Self, PlanError> {
         let planner = Planner::new(layers, interface)?;
         let (layouts, places) = planner.layouts(layers)?;
-        let mut plan = Self {
-            isa,
-            threads: threads.max(1),
-            outputs: planner.outputs.clone(),
-            layouts,
-            actions: Vec::new(),
-        };
+        let mut plan =
+            Self { isa, threads: threads.max(1), outputs: planner.outputs.clone(), layouts, actions: Vec::new() };
         for layer in layers {
             plan.add(layer, &planner, &places)?;
         }
@@ -131,7 +136,12 @@ impl Plan {
         Ok(())
     }
 
-    fn convolve(&self, convolution: &Convolution, planner: &Planner<'_>, places: &Places) -> Result<Convolve, PlanError> {
+    fn convolve(
+        &self,
+        convolution: &Convolution,
+        planner: &Planner<'_>,
+        places: &Places,
+    ) -> Result<Convolve, PlanError> {
         let Convolution { source, filter, geometry, end } = convolution;
         let source = places.with(source, geometry.border);
         let layout = &self.layouts[source];

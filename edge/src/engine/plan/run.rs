@@ -238,7 +238,9 @@ impl Plan {
         let work = |(y, (middle, line)): (usize, (&[u8], &mut [u8]))| {
             let other = match finishing.other {
                 Other::None => kernels::Other::None,
-                Other::Input(input) => kernels::Other::Planes { planes: inputs[input], first: y * convolve.columns, places },
+                Other::Input(input) => {
+                    kernels::Other::Planes { planes: inputs[input], first: y * convolve.columns, places }
+                }
                 Other::Map { map, scale, is_pixel } => {
                     let other = &self.layouts[map];
                     let (y, pixel) = if is_pixel { (0, 0) } else { (y as isize, other.pixel) };
@@ -271,7 +273,8 @@ impl Convolve {
         let mut sums = sums;
         for part in &self.parts {
             for (i, sums) in sums.chunks_exact(padded).take(part.bases.len()).enumerate() {
-                let (y, x) = (i / part.columns * part.step + part.first[0], i % part.columns * part.step + part.first[1]);
+                let (y, x) =
+                    (i / part.columns * part.step + part.first[0], i % part.columns * part.step + part.first[1]);
                 let channels = sums.iter().zip(&part.offsets).zip(scales).enumerate();
                 for (channel, ((sum, offset), scale)) in channels {
                     out[channel * self.places() + y * self.columns + x] = sum.wrapping_add(*offset) as f32 * scale;

@@ -1,0 +1,312 @@
+//! The engine against tract on the same quantized graphs, over shapes, strides, borders and scales of all kinds; and that
+//! whatever it does not know is left as it is.
+
+use super::{Isa, Options, model};
+use crate::testing::{node, tensor, value};
+use proptest::prelude::*;
+use tract_onnx::pb::attribute_proto::AttributeType;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
+use tract_onnx::prelude::*;
+
+/// A convolution between bytes with everything that may come after it.
+#[derive(Clone, Debug)]
+struct Case {
+    depth: usize,
+    channels: usize,
+    sides: [usize; 2],
+    kernel: [usize; 2],
+    stride: usize,
+    /// Top, left, bottom, right.
+    pads: [usize; 4],
+    reflects: bool,
+    transposed: bool,
+    norm: bool,
+    joined: bool,
+    activation: &'static str,
+    /// Steps of the source, the weights, the middle and the end.
+    steps: [f32; 4],
+    zeros: [u8; 3],
+    seed: u32,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let size = (1usize..40, 1usize..40, [5usize..20, 5usize..20], [1usize..6, 1usize..6], 1usize..4);
+    let place = ([0usize..3, 0usize..3, 0usize..3, 0usize..3], any::<bool>(), any::<bool>());
+    let finish = (any::<bool>(), any::<bool>(), prop::sample::select(vec!["", "Relu", "Silu"]));
+    // Small steps saturate, large ones leave nothing.
+    let steps = [0.001f32..0.05, 0.0005f32..0.02, 0.002f32..0.5, 0.002f32..0.2];
+    (size, place, finish, steps, any::<[u8; 3]>(), any::<u32>()).prop_map(
+        |(size, place, finish, steps, zeros, seed)| {
+            let (depth, channels, sides, mut kernel, stride) = size;
+            let (pads, reflects, transposed) = place;
+            // Stride-less places of a transposed convolution are another test.
+            kernel = if transposed { kernel.map(|side| side.max(stride)) } else { kernel };
+            let (norm, joined, activation) = finish;
+            let reflects = reflects && !transposed;
+            Case {
+                depth,
+                channels,
+                sides,
+                kernel,
+                stride,
+                pads,
+                reflects,
+                transposed,
+                norm,
+                joined,
+                activation,
+                steps,
+                zeros,
+                seed,
+            }
+        },
+    )
+}
+
+impl Case {
+    fn numbers(&self, count: usize, salt: u32) -> impl Iterator<Item = f32> {
+        let mut state = self.seed ^ salt.wrapping_mul(0x9e37_79b9) | 1;
+        (0..count).map(move |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+    }
+
+    fn model(&self) -> ModelProto {
+        let Self { depth, channels, kernel: [rows, columns], .. } = *self;
+        let mut graph = Graph::default();
+        graph.quantize("face", "face.q", self.steps[0], self.zeros[0]);
+        let mut source = "face.q";
+        let mut pads = self.pads;
+        if self.reflects {
+            let [top, left, bottom, right] = pads.map(|pad| pad as i64);
+            graph.initializer.push(whole("pads", DataType::Int64, vec![0, 0, top, left, 0, 0, bottom, right]));
+            graph.node.push(with(node("Pad", &["face.q", "pads"], "face.p"), text("mode", "reflect")));
+            (source, pads) = ("face.p", [0; 4]);
+        }
+        graph.dequantize(source, "face.d", self.steps[0], self.zeros[0]);
+
+        let shape = if self.transposed { [depth, channels, rows, columns] } else { [channels, depth, rows, columns] };
+        let weights: Vec<i64> = self.numbers(shape.iter().product(), 1).map(|x| (x * 127.9) as i64).collect();
+        let scales: Vec<f32> = self.numbers(channels, 2).map(|x| self.steps[1] * (1.5 + x)).collect();
+        let bias: Vec<i64> = self.numbers(channels, 3).map(|x| (x * 3000.0) as i64).collect();
+        graph.constants("weights", DataType::Int8, &shape, weights, scales.clone(), i64::from(!self.transposed) ^ 1);
+        let steps = scales.iter().map(|scale| scale * self.steps[0]).collect();
+        graph.constants("bias", DataType::Int32, &[channels], bias, steps, 0);
+        let operator = if self.transposed { "ConvTranspose" } else { "Conv" };
+        let convolution =
+            with(node(operator, &["face.d", "weights", "bias"], "sum"), list("strides", &[self.stride; 2]));
+        let convolution = with(convolution, list("kernel_shape", &self.kernel));
+        graph.node.push(with(convolution, list("pads", &pads)));
+
+        graph.quantize("sum", "sum.q", self.steps[2], self.zeros[1]);
+        graph.dequantize("sum.q", "sum.d", self.steps[2], self.zeros[1]);
+        let mut last = "sum.d".to_owned();
+        let mut then = |graph: &mut Graph, operator: &str, more: &[&str]| {
+            let name = format!("{last}.{}", operator.to_lowercase());
+            let inputs: Vec<&str> = std::iter::once(last.as_str()).chain(more.iter().copied()).collect();
+            graph.node.push(node(operator, &inputs, &name));
+            last = name;
+        };
+        if self.norm {
+            graph.initializer.push(tensor("norm.scale", &[channels], self.numbers(channels, 4).collect()));
+            graph.initializer.push(tensor("norm.shift", &[channels], self.numbers(channels, 5).collect()));
+            then(&mut graph, "InstanceNormalization", &["norm.scale", "norm.shift"]);
+            graph.initializer.push(tensor("film", &[1, channels, 1, 1], self.numbers(channels, 6).collect()));
+            then(&mut graph, "Mul", &["film"]);
+        }
+        if self.joined {
+            then(&mut graph, "Add", &["shift"]);
+        }
+        match self.activation {
+            "Silu" => {
+                let gate = format!("{last}.gate");
+                graph.node.push(node("Sigmoid", &[&last], &gate));
+                then(&mut graph, "Mul", &[&gate]);
+            }
+            "Relu" => then(&mut graph, "Relu", &[]),
+            _ => {}
+        }
+        graph.quantize(&last, "end.q", self.steps[3], self.zeros[2]);
+        graph.dequantize("end.q", "end", self.steps[3], self.zeros[2]);
+        graph.model(&[("face", vec![1, depth, self.sides[0], self.sides[1]]), ("shift", vec![1, channels, 1, 1])])
+    }
+
+    fn inputs(&self) -> TVec<TValue> {
+        let [rows, columns] = self.sides;
+        let face: Vec<f32> = self.numbers(self.depth * rows * columns, 7).map(|x| x * 3.0).collect();
+        let shift: Vec<f32> = self.numbers(self.channels, 8).collect();
+        let tensor = |shape: &[usize], values: &[f32]| Tensor::from_shape(shape, values).unwrap().into_tvalue();
+        tvec![tensor(&[1, self.depth, rows, columns], &face), tensor(&[1, self.channels, 1, 1], &shift)]
+    }
+}
+
+#[derive(Default)]
+struct Graph {
+    node: Vec<NodeProto>,
+    initializer: Vec<TensorProto>,
+}
+
+impl Graph {
+    fn scale(&mut self, of: &str, step: f32, zero: u8) -> [String; 2] {
+        let names = [format!("{of}.step"), format!("{of}.zero")];
+        self.initializer.push(tensor(&names[0], &[], vec![step]));
+        self.initializer.push(TensorProto { dims: vec![], ..whole(&names[1], DataType::Uint8, vec![i64::from(zero)]) });
+        names
+    }
+
+    fn quantize(&mut self, from: &str, to: &str, step: f32, zero: u8) {
+        let [step, zero] = self.scale(to, step, zero);
+        self.node.push(node("QuantizeLinear", &[from, &step, &zero], to));
+    }
+
+    fn dequantize(&mut self, from: &str, to: &str, step: f32, zero: u8) {
+        let [step, zero] = self.scale(to, step, zero);
+        self.node.push(node("DequantizeLinear", &[from, &step, &zero], to));
+    }
+
+    /// Whole numbers and the node that makes them what they stand for.
+    fn constants(&mut self, name: &str, of: DataType, shape: &[usize], values: Vec<i64>, scales: Vec<f32>, axis: i64) {
+        let (raw, step) = (format!("{name}.q"), format!("{name}.step"));
+        let dims = shape.iter().map(|&side| side as i64).collect();
+        self.initializer.push(TensorProto { dims, ..whole(&raw, of, values) });
+        self.initializer.push(tensor(&step, &[scales.len()], scales));
+        let axis =
+            AttributeProto { name: "axis".into(), r#type: AttributeType::Int as i32, i: axis, ..Default::default() };
+        self.node.push(with(node("DequantizeLinear", &[&raw, &step], name), axis));
+    }
+
+    fn model(self, inputs: &[(&str, Vec<usize>)]) -> ModelProto {
+        let output = tract_onnx::pb::ValueInfoProto { name: "end".into(), ..Default::default() };
+        let graph = GraphProto {
+            name: "case".into(),
+            node: self.node,
+            initializer: self.initializer,
+            input: inputs.iter().map(|(name, shape)| value(name, shape)).collect(),
+            output: vec![output],
+            ..Default::default()
+        };
+        let opset = OperatorSetIdProto { version: 13, ..Default::default() };
+        ModelProto { ir_version: 8, opset_import: vec![opset], graph: Some(graph), ..Default::default() }
+    }
+}
+
+fn with(mut node: NodeProto, attribute: AttributeProto) -> NodeProto {
+    node.attribute.push(attribute);
+    node
+}
+
+fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto { name: name.into(), r#type: AttributeType::String as i32, s: value.into(), ..Default::default() }
+}
+
+fn list(name: &str, values: &[usize]) -> AttributeProto {
+    let ints = values.iter().map(|&value| value as i64).collect();
+    AttributeProto { name: name.into(), r#type: AttributeType::Ints as i32, ints, ..Default::default() }
+}
+
+fn whole(name: &str, of: DataType, values: Vec<i64>) -> TensorProto {
+    let mut tensor =
+        TensorProto { name: name.into(), dims: vec![values.len() as i64], data_type: of as i32, ..Default::default() };
+    match of {
+        DataType::Int64 => tensor.int64_data = values,
+        _ => tensor.int32_data = values.into_iter().map(|value| value as i32).collect(),
+    }
+    tensor
+}
+
+fn regions(model: &InferenceModel) -> usize {
+    model.nodes().iter().filter(|node| node.op.name() == "QuantizedRegion").count()
+}
+
+fn run(model: InferenceModel, inputs: &TVec<TValue>) -> Result<Vec<f32>, String> {
+    let plan = model.into_optimized().and_then(TypedModel::into_runnable).map_err(|error| format!("{error:#}"))?;
+    let outputs = plan.run(inputs.clone()).map_err(|error| format!("{error:#}"))?;
+    Ok(outputs[0].try_as_plain_ram().unwrap().as_slice::<f32>().unwrap().to_vec())
+}
+
+/// By tract alone; an error where the case makes no sense.
+fn plain(proto: &ModelProto, inputs: &TVec<TValue>) -> Result<Vec<f32>, String> {
+    run(tract_onnx::onnx().model_for_proto_model(proto).map_err(|error| format!("{error:#}"))?, inputs)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_layer_is_what_tract_makes_of_it(case in cases()) {
+        let (proto, inputs) = (case.model(), case.inputs());
+        let Ok(expected) = plain(&proto, &inputs) else { return Err(TestCaseError::reject("no such convolution")) };
+        let mut first: Option<Vec<f32>> = None;
+        for isa in Isa::available() {
+            for threads in [1, 2, 3] {
+                let fused = model(proto.clone(), &["end"], Options { threads, isa: Some(isa) }).unwrap();
+                prop_assert_eq!(regions(&fused), 1);
+                let found = run(fused, &inputs).map_err(TestCaseError::fail)?;
+                // Sums are exact here and rounded there: a middle byte may be one off, and what it becomes.
+                let step = case.steps[3];
+                let gain = if case.norm { 30.0 } else { case.steps[2] / step };
+                let furthest = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                prop_assert!(furthest <= step * (gain.ceil() + 1.0) * 1.001, "{} off by {} steps", isa.name(), furthest / step);
+                let wrong = expected.iter().zip(&found).filter(|(a, b)| (*a - *b).abs() > step * 0.5).count();
+                prop_assert!(wrong * 50 <= found.len() + 150, "{} of {} differ", wrong, found.len());
+                // Among themselves all are the same, bit for bit.
+                prop_assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{} x{}", isa.name(), threads);
+            }
+        }
+    }
+}
+
+fn small() -> Case {
+    Case {
+        depth: 3,
+        channels: 8,
+        sides: [8, 8],
+        kernel: [3, 3],
+        stride: 1,
+        pads: [1; 4],
+        reflects: true,
+        transposed: false,
+        norm: false,
+        joined: false,
+        activation: "Relu",
+        steps: [0.02, 0.002, 0.05, 0.05],
+        zeros: [128, 128, 0],
+        seed: 1,
+    }
+}
+
+#[test]
+fn a_region_of_which_an_inner_tensor_is_needed_stays_with_tract() {
+    let mut proto = small().model();
+    let graph = proto.graph.as_mut().unwrap();
+    // The bytes behind the convolution, read by somebody who is no layer.
+    graph.node.push(node("Cast", &["sum.q"], "cast"));
+    graph.node.last_mut().unwrap().attribute.push(AttributeProto {
+        name: "to".into(),
+        r#type: AttributeType::Int as i32,
+        i: DataType::Float as i64,
+        ..Default::default()
+    });
+    graph.node.push(node("Add", &["cast", "end"], "both"));
+    graph.output[0].name = "both".into();
+    let fused = model(proto.clone(), &["both"], Options::default()).unwrap();
+    assert_eq!(regions(&fused), 0);
+    assert_eq!(run(fused, &small().inputs()), plain(&proto, &small().inputs()));
+}
+
+#[test]
+fn a_graph_without_bytes_stays_as_it_is() {
+    let bundle = crate::testing::bundle(shared::manifest::Kind::Edit);
+    let proto = tract_onnx::onnx().proto_model_for_read(&mut &bundle.generator[..]).unwrap();
+    assert_eq!(regions(&model(proto, &["change"], Options::default()).unwrap()), 0);
+}
+
+#[test]
+fn a_border_wider_than_the_map_is_refused_with_its_numbers() {
+    let case = Case { pads: [8; 4], kernel: [5, 5], ..small() };
+    let fused = model(case.model(), &["end"], Options::default()).unwrap();
+    let error = run(fused, &case.inputs()).unwrap_err();
+    assert!(error.contains("reflects a map of [8, 8]"), "{error}");
+}

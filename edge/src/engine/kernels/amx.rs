@@ -88,6 +88,7 @@ fn span(bases: &[u32], first: usize) -> Span {
 ///
 /// [`is_granted`]; runs, their slack and `acc` are as [`super::accumulate`] checks them.
 pub(super) unsafe fn accumulate(input: &[u8], bases: &[u32], runs: &[u32], weights: &Packed, acc: &mut [i32]) {
+    let mut configured = (0, 0);
     let mut from = 0;
     while from < bases.len() {
         let upper = span(bases, from);
@@ -95,9 +96,13 @@ pub(super) unsafe fn accumulate(input: &[u8], bases: &[u32], runs: &[u32], weigh
         let lower = (from < bases.len()).then(|| span(bases, from));
         from += lower.map_or(0, |span| span.length);
         let tiles = Tiles { input, bases, runs, weights, upper, lower };
+        let shape = (upper.length, lower.map_or(upper.length, |span| span.length));
         // SAFETY: as this function's; the tiles are configured before they are used and given back after.
         unsafe {
-            tiles.configure();
+            if configured != shape {
+                tiles.configure(shape);
+                configured = shape;
+            }
             for block in (0..weights.blocks()).step_by(2) {
                 tiles.sums(block, acc);
             }
@@ -133,9 +138,9 @@ impl Tiles<'_> {
     /// # Safety
     ///
     /// [`is_granted`].
-    unsafe fn configure(&self) {
+    unsafe fn configure(&self, (upper, lower): (usize, usize)) {
         let (_, chunk) = self.weights.tiles();
-        let [upper, lower] = [self.upper.length as u8, self.lower.map_or(1, |span| span.length as u8)];
+        let [upper, lower] = [upper as u8, lower as u8];
         let [depth, full] = [4 * chunk as u16, 4 * LANES as u16];
         let mut shapes = Configuration { palette: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
         shapes.rows[..8].copy_from_slice(&[upper, upper, lower, lower, upper, lower, chunk as u8, chunk as u8]);

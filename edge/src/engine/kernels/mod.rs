@@ -27,10 +27,9 @@ mod vnni;
 #[cfg(test)]
 mod tests;
 
-pub use arithmetic::round;
 pub use isa::Isa;
 pub use packed::{LANES, Packed, SLACK};
-pub use passes::{Finish, Other, requantize};
+pub use passes::{Finish, Other, quantize, requantize};
 
 /// Sums of products, exact in `i32`: `acc` is `[bases.len()][16 · weights.blocks()]` and is overwritten.
 ///

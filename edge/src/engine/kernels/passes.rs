@@ -6,23 +6,13 @@ use super::features::{self, Pass};
 use super::{Isa, LANES};
 use crate::engine::layer::{Activation, Scale};
 
-/// Channels that are computed together.
-const GROUP: usize = 8;
-
 /// A convolution's sums become unsigned bytes: `clamp(round((acc + offset) · scale) + zero)`, as `QLinearConv` has it.
 ///
 /// `acc`: `[pixels][channels, padded to whole blocks]`; `out`: `[pixels][channels]`. Adds each channel's bytes to `sum` and
 /// their squares to `square`, which hold 66,000 pixels.
 #[allow(clippy::too_many_arguments)]
 pub fn requantize(
-    isa: Isa,
-    acc: &[i32],
-    channels: usize,
-    offsets: &[i32],
-    scales: &[f32],
-    zero: u8,
-    out: &mut [u8],
-    sum: &mut [u32],
+    isa: Isa, acc: &[i32], channels: usize, offsets: &[i32], scales: &[f32], zero: u8, out: &mut [u8], sum: &mut [u32],
     square: &mut [u32],
 ) {
     features::run(isa, Requantize { acc, channels, offsets, scales, zero, out, sum, square });
@@ -40,32 +30,61 @@ struct Requantize<'a> {
 }
 
 impl Pass for Requantize<'_> {
+    /// Block after block from the last one, which may be narrower: it writes 16 bytes all the same, and the blocks after it
+    /// write over what was too much.
     #[inline(always)]
     fn run(self) {
-        let Self { acc, channels, offsets, scales, zero, out, sum, square } = self;
-        let whole = channels / GROUP * GROUP;
-        let zero = i32::from(zero);
-        let one = |acc: i32, offset: i32, scale: f32| {
-            (round_to_int(acc.wrapping_add(offset) as f32 * scale) + zero).clamp(0, 255)
-        };
-        for (acc, out) in acc.chunks_exact(channels.next_multiple_of(LANES)).zip(out.chunks_exact_mut(channels)) {
-            let groups = acc[..whole].as_chunks::<GROUP>().0.iter().zip(out[..whole].as_chunks_mut::<GROUP>().0);
-            let parameters = offsets.as_chunks::<GROUP>().0.iter().zip(scales.as_chunks::<GROUP>().0);
-            let counts = sum.as_chunks_mut::<GROUP>().0.iter_mut().zip(square.as_chunks_mut::<GROUP>().0);
-            for (((acc, out), (offset, scale)), (sum, square)) in groups.zip(parameters).zip(counts) {
-                for i in 0..GROUP {
-                    let byte = one(acc[i], offset[i], scale[i]);
-                    out[i] = byte as u8;
-                    sum[i] += byte as u32;
-                    square[i] += (byte * byte) as u32;
+        let (channels, zero) = (self.channels, i32::from(self.zero));
+        for from in (0..channels).step_by(LANES).rev() {
+            let width = LANES.min(channels - from);
+            let (mut offset, mut scale) = ([0; LANES], [0.0; LANES]);
+            offset[..width].copy_from_slice(&self.offsets[from..][..width]);
+            scale[..width].copy_from_slice(&self.scales[from..][..width]);
+            let (mut sum, mut square) = ([0u32; LANES], [0u32; LANES]);
+            let sums = self.acc.chunks_exact(channels.next_multiple_of(LANES)).map(|acc| &acc[from..][..LANES]);
+            for (pixel, acc) in sums.enumerate() {
+                let mut whole = [0; LANES];
+                for c in 0..LANES {
+                    let number = acc[c].wrapping_add(offset[c]) as f32 * scale[c];
+                    whole[c] = (round_to_int(number) + zero).clamp(0, 255);
+                }
+                for c in 0..LANES {
+                    sum[c] += whole[c] as u32;
+                    square[c] += (whole[c] * whole[c]) as u32;
+                }
+                let bytes = whole.map(|whole| whole as u8);
+                let out = &mut self.out[pixel * channels + from..];
+                match out.first_chunk_mut() {
+                    Some(out) => *out = bytes,
+                    None => out.copy_from_slice(&bytes[..out.len()]),
                 }
             }
-            for c in whole..channels {
-                let byte = one(acc[c], offsets[c], scales[c]);
-                out[c] = byte as u8;
-                sum[c] += byte as u32;
-                square[c] += (byte * byte) as u32;
+            for c in 0..width {
+                self.sum[from + c] += sum[c];
+                self.square[from + c] += square[c];
             }
+        }
+    }
+}
+
+/// Numbers become bytes as `QuantizeLinear` has it: `clamp(round(x / scale) + zero) ^ flip`.
+pub fn quantize(isa: Isa, numbers: &[f32], scale: Scale, flip: u8, out: &mut [u8]) {
+    features::run(isa, Quantize { numbers, scale, flip, out });
+}
+
+struct Quantize<'a> {
+    numbers: &'a [f32],
+    scale: Scale,
+    flip: u8,
+    out: &'a mut [u8],
+}
+
+impl Pass for Quantize<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Scale { scale, zero } = self.scale;
+        for (number, out) in self.numbers.iter().zip(self.out) {
+            *out = (round_to_int(number / scale) + i32::from(zero)).clamp(0, 255) as u8 ^ self.flip;
         }
     }
 }
@@ -73,107 +92,94 @@ impl Pass for Requantize<'_> {
 /// From a convolution's bytes to the next map's: `activation(factor[c] · byte + term[c] + other)`, rounded again.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<'a> {
-    /// For each channel.
+    pub channels: usize,
+    /// For each channel, and then again for as many pixels as there is room: long loops are fast, whatever the channels.
     pub factors: &'a [f32],
     pub terms: &'a [f32],
     pub activation: Activation,
     /// Of the bytes that come out.
     pub scale: Scale,
-    /// What those are xor-ed with.
+    /// What those are xor-ed with, and those of another map.
     pub flip: u8,
 }
 
-/// What is added place by place.
+/// What is added place by place, a row of pixels.
 #[derive(Clone, Copy, Debug)]
 pub enum Other<'a> {
     None,
-    /// A map's row, `pixel` bytes from one pixel to the next.
-    Bytes {
-        bytes: &'a [u8],
-        pixel: usize,
-        scale: Scale,
-    },
-    /// Planes of `places` numbers, one after the other; the row's first place in each.
-    Planes {
-        planes: &'a [f32],
-        first: usize,
-        places: usize,
-    },
+    /// A map's bytes, as far from each other as those that come out.
+    Bytes { bytes: &'a [u8], scale: Scale },
+    /// `[pixels][channels]`
+    Numbers(&'a [f32]),
 }
 
 impl Finish<'_> {
     /// One row: `middle` is `[pixels][channels]`, `out` has `pixel` bytes a pixel.
-    pub fn row(self, isa: Isa, middle: &[u8], other: Other<'_>, pixel: usize, out: &mut [u8]) {
-        features::run(isa, Row { finish: self, middle, other, pixel, out });
+    pub fn row(&self, isa: Isa, middle: &[u8], other: Other<'_>, pixel: usize, out: &mut [u8]) {
+        if pixel == self.channels {
+            return self.flat(isa, middle, other, out);
+        }
+        for (i, (middle, out)) in middle.chunks_exact(self.channels).zip(out.chunks_exact_mut(pixel)).enumerate() {
+            let other = match other {
+                Other::None => Other::None,
+                Other::Bytes { bytes, scale } => Other::Bytes { bytes: &bytes[i * pixel..][..self.channels], scale },
+                Other::Numbers(numbers) => Other::Numbers(&numbers[i * self.channels..][..self.channels]),
+            };
+            self.flat(isa, middle, other, &mut out[..self.channels]);
+        }
+    }
+
+    /// The same where no bytes lie between the pixels.
+    fn flat(&self, isa: Isa, middle: &[u8], other: Other<'_>, out: &mut [u8]) {
+        match other {
+            Other::None => self.activate(isa, middle, middle, |_: u8| 0.0, out),
+            Other::Bytes { bytes, scale: Scale { scale, zero } } => {
+                let (zero, flip) = (f32::from(zero), self.flip);
+                self.activate(isa, middle, bytes, move |byte| (f32::from(byte ^ flip) - zero) * scale, out);
+            }
+            Other::Numbers(numbers) => self.activate(isa, middle, numbers, |number: f32| number, out),
+        }
+    }
+
+    fn activate<T: Copy>(&self, isa: Isa, middle: &[u8], other: &[T], number: impl Fn(T) -> f32, out: &mut [u8]) {
+        macro_rules! run {
+            ($activation:expr) => {
+                features::run(isa, Row { finish: self, middle, other, number, activation: $activation, out })
+            };
+        }
+        match self.activation {
+            Activation::None => run!(|x: f32| x),
+            Activation::Relu => run!(|x: f32| if x > 0.0 { x } else { 0.0 }),
+            Activation::Silu => run!(silu),
+        }
     }
 }
 
-struct Row<'a> {
-    finish: Finish<'a>,
+struct Row<'a, T, N, A> {
+    finish: &'a Finish<'a>,
     middle: &'a [u8],
-    other: Other<'a>,
-    pixel: usize,
+    other: &'a [T],
+    number: N,
+    activation: A,
     out: &'a mut [u8],
 }
 
-impl Pass for Row<'_> {
+impl<T: Copy, N: Fn(T) -> f32, A: Fn(f32) -> f32> Pass for Row<'_, T, N, A> {
     #[inline(always)]
     fn run(self) {
-        finish(self.finish, self.middle, self.other, self.pixel, self.out);
-    }
-}
-
-#[inline(always)]
-fn finish(pass: Finish<'_>, middle: &[u8], other: Other<'_>, pixel: usize, out: &mut [u8]) {
-    match pass.activation {
-        Activation::None => add(pass, middle, other, pixel, out, |x| x),
-        Activation::Relu => add(pass, middle, other, pixel, out, |x: f32| x.max(0.0)),
-        Activation::Silu => add(pass, middle, other, pixel, out, silu),
-    }
-}
-
-#[inline(always)]
-fn add(
-    pass: Finish<'_>,
-    middle: &[u8],
-    other: Other<'_>,
-    pixel: usize,
-    out: &mut [u8],
-    activation: impl Fn(f32) -> f32,
-) {
-    match other {
-        Other::None => pixels(pass, middle, pixel, out, |x, _, _| activation(x)),
-        Other::Bytes { bytes, pixel: step, scale: Scale { scale, zero } } => {
-            let zero = f32::from(zero);
-            let number = |byte: u8| (f32::from(byte ^ pass.flip) - zero) * scale;
-            pixels(pass, middle, pixel, out, |x, i, channel| activation(x + number(bytes[i * step + channel])));
-        }
-        Other::Planes { planes, first, places } => {
-            pixels(pass, middle, pixel, out, |x, i, channel| activation(x + planes[channel * places + first + i]));
-        }
-    }
-}
-
-/// `change` is given a number, its pixel and its channel.
-#[inline(always)]
-fn pixels(pass: Finish<'_>, middle: &[u8], pixel: usize, out: &mut [u8], change: impl Fn(f32, usize, usize) -> f32) {
-    let channels = pass.factors.len();
-    let whole = channels / GROUP * GROUP;
-    let (inverse, zero) = (1.0 / pass.scale.scale, i32::from(pass.scale.zero));
-    let one = |byte: u8, factor: f32, term: f32, i: usize, channel: usize| {
-        let number = change(f32::from(byte) * factor + term, i, channel);
-        (round_to_int(number * inverse) + zero).clamp(0, 255) as u8 ^ pass.flip
-    };
-    for (i, (middle, out)) in middle.chunks_exact(channels).zip(out.chunks_mut(pixel)).enumerate() {
-        let groups = middle[..whole].as_chunks::<GROUP>().0.iter().zip(out[..whole].as_chunks_mut::<GROUP>().0);
-        let parameters = pass.factors.as_chunks::<GROUP>().0.iter().zip(pass.terms.as_chunks::<GROUP>().0);
-        for (group, ((middle, out), (factor, term))) in groups.zip(parameters).enumerate() {
-            for c in 0..GROUP {
-                out[c] = one(middle[c], factor[c], term[c], i, group * GROUP + c);
+        let Finish { factors, terms, scale, flip, .. } = *self.finish;
+        let (inverse, zero) = (1.0 / scale.scale, i32::from(scale.zero));
+        let period = factors.len();
+        let pieces = self.middle.chunks(period).zip(self.other.chunks(period)).zip(self.out.chunks_mut(period));
+        for ((middle, other), out) in pieces {
+            let length = out.len();
+            let (middle, other) = (&middle[..length], &other[..length]);
+            let (factors, terms) = (&factors[..length], &terms[..length]);
+            for i in 0..length {
+                let sum = f32::from(middle[i]) * factors[i] + terms[i] + (self.number)(other[i]);
+                let number = (self.activation)(sum) * inverse;
+                out[i] = (round_to_int(number) + zero).clamp(0, 255) as u8 ^ flip;
             }
-        }
-        for c in whole..channels {
-            out[c] = one(middle[c], pass.factors[c], pass.terms[c], i, c);
         }
     }
 }
@@ -227,17 +233,19 @@ mod tests {
             let factors: Vec<f32> = (0..channels).map(|c| factor * (1.0 + c as f32 / 7.0)).collect();
             let terms: Vec<f32> = (0..channels).map(|c| (c as f32 - 20.0) / 9.0).collect();
             let pixel = channels.next_multiple_of(4);
-            let planes: Vec<f32> = (0..channels * (count + 3)).map(|i| (i % 23) as f32 / 5.0 - 2.0).collect();
+            let repeat = 1 + count / 2;
+            let (tiled, more) = (factors.repeat(repeat), terms.repeat(repeat));
+            let numbers: Vec<f32> = (0..count * channels).map(|i| (i % 23) as f32 / 5.0 - 2.0).collect();
             let scale = Scale { scale: step, zero };
             for isa in Isa::available() {
                 let flip = isa.flip();
                 let bytes: Vec<u8> = (0..count * pixel).map(|i| (i * 91 % 256) as u8 ^ flip).collect();
                 let other = [
                     Other::None,
-                    Other::Bytes { bytes: &bytes, pixel, scale: Scale { scale: 0.02, zero: 100 } },
-                    Other::Planes { planes: &planes, first: 3, places: count + 3 },
+                    Other::Bytes { bytes: &bytes, scale: Scale { scale: 0.02, zero: 100 } },
+                    Other::Numbers(&numbers),
                 ][joined];
-                let finish = Finish { factors: &factors, terms: &terms, activation, scale, flip };
+                let finish = Finish { channels, factors: &tiled, terms: &more, activation, scale, flip };
                 let mut out = vec![1; count * pixel];
                 finish.row(isa, &middle, other, pixel, &mut out);
                 for i in 0..count {
@@ -245,7 +253,7 @@ mod tests {
                         let added = match joined {
                             0 => 0.0,
                             1 => (f32::from(bytes[i * pixel + c] ^ flip) - 100.0) * 0.02,
-                            _ => planes[c * (count + 3) + 3 + i],
+                            _ => numbers[i * channels + c],
                         };
                         let x = f32::from(middle[i * channels + c]) * factors[c] + terms[c] + added;
                         let y = [x, x.max(0.0), silu(x)][which];

@@ -68,6 +68,7 @@ impl Tile<'_> {
     #[target_feature(enable = "avx512f,avx512vnni")]
     unsafe fn sums<const WIDE: usize, const PIXELS: usize>(&self, acc: &mut [i32]) {
         let mut sums = [[_mm512_setzero_si512(); WIDE]; PIXELS];
+        let steps = self.weights.depth() / 4;
         for (r, &run) in self.runs.iter().enumerate() {
             let mut bytes = [self.input.as_ptr(); PIXELS];
             for (bytes, &base) in bytes.iter_mut().zip(self.bases) {
@@ -78,7 +79,9 @@ impl Tile<'_> {
             for (b, row) in rows.iter_mut().enumerate() {
                 *row = self.weights.run(self.block + b, r).as_ptr();
             }
-            for step in 0..self.weights.depth() / 4 {
+            // A loop that surely turns once: the sums stay in their registers.
+            let mut step = 0;
+            loop {
                 let mut weights = [_mm512_setzero_si512(); WIDE];
                 for b in 0..WIDE {
                     // SAFETY: a run has at least `depth / 4` rows, each of 64 aligned bytes.
@@ -90,6 +93,10 @@ impl Tile<'_> {
                     for b in 0..WIDE {
                         sums[p][b] = _mm512_dpbusd_epi32(sums[p][b], four, weights[b]);
                     }
+                }
+                step += 1;
+                if step == steps {
+                    break;
                 }
             }
         }

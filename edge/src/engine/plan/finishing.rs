@@ -89,7 +89,8 @@ impl Finishing {
         Ok(Self { norm: finish.norm.clone(), affine, other, activation: finish.activation, scale })
     }
 
-    /// Factors and terms of each channel, out of the statistics of this frame and the numbers that came in.
+    /// Factors and terms of each channel, out of the statistics of this frame and the numbers that came in; repeated for as
+    /// many pixels as there is room.
     pub fn parameters(
         &self,
         middle: Scale,
@@ -120,6 +121,11 @@ impl Finishing {
                 }
             }
             (*factor, *term) = (a as f32, b as f32);
+        }
+        for repeated in [factors, terms] {
+            for from in moments.len()..repeated.len() {
+                repeated[from] = repeated[from - moments.len()];
+            }
         }
     }
 }

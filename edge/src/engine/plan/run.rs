@@ -4,16 +4,19 @@
 use super::finishing::{Moments, Other};
 use super::layout::Layout;
 use super::{Action, Convolve, Ending, Plan};
-use crate::engine::kernels::{self, LANES};
-use crate::engine::layer::Scale;
+use crate::engine::kernels::{self, Isa, LANES};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
 
-/// Pixels that go through the kernels together: their sums stay in the first cache.
-const STRIP: usize = 32;
+/// Sums that go through the kernels together, and through the next pass while they are in the first cache.
+const SUMS: usize = 8192;
+/// Pixels to which they belong: whole tiles of the widest kernel.
+const STRIPS: [usize; 2] = [32, 128];
 /// Pixels after which sums of squared bytes leave their 32 bits.
 const FLUSH: usize = 1 << 16;
+/// To so many numbers at least a pixel's factors are repeated.
+const REPEATED: usize = 512;
 
 /// All that a plan writes to.
 #[derive(Clone, Debug)]
@@ -24,8 +27,13 @@ pub struct Memory {
     /// A convolution's sums where they leave as numbers, `[H · W][channels, padded]`.
     sums: Vec<i32>,
     moments: Vec<Moments>,
+    /// Of each channel, repeated.
     factors: Vec<f32>,
     terms: Vec<f32>,
+    /// Numbers that are added place by place, `[H][W][C]`.
+    others: Vec<f32>,
+    /// A row of one plane.
+    line: Vec<u8>,
     workers: Vec<Worker>,
     pool: Option<Arc<ThreadPool>>,
 }
@@ -53,11 +61,11 @@ impl Plan {
             })
         };
         let most = |size: &dyn Fn(&Convolve) -> usize| convolutions().map(size).max().unwrap_or(0);
+        let widest = |size: &dyn Fn(&Layout) -> usize| self.layouts.iter().map(size).max().unwrap_or(0);
         let channels = most(&|convolve| convolve.channels);
-        let padded = most(&|convolve| convolve.channels.next_multiple_of(LANES));
         let worker = Worker {
-            acc: vec![0; STRIP * padded],
-            strip: vec![0; STRIP * channels],
+            acc: vec![0; most(&|convolve| convolve.strip() * convolve.channels.next_multiple_of(LANES))],
+            strip: vec![0; most(&|convolve| convolve.strip() * convolve.channels)],
             sum: vec![0; channels],
             square: vec![0; channels],
             counted: 0,
@@ -72,6 +80,14 @@ impl Plan {
             Ending::Numbers { .. } => convolve.places() * convolve.channels.next_multiple_of(LANES),
             Ending::Bytes { .. } => 0,
         };
+        let others = |convolve: &Convolve| match &convolve.ending {
+            Ending::Bytes { finishing, .. } => match finishing.other {
+                Other::Input(_) => convolve.places() * convolve.channels,
+                Other::Map { is_pixel: true, .. } => convolve.columns * convolve.channels,
+                Other::None | Other::Map { .. } => 0,
+            },
+            Ending::Numbers { .. } => 0,
+        };
         let bytes = |convolve: &Convolve| match convolve.ending {
             Ending::Numbers { .. } => 0,
             Ending::Bytes { .. } => convolve.places() * convolve.channels,
@@ -81,8 +97,10 @@ impl Plan {
             middle: vec![0; most(&bytes)],
             sums: vec![0; most(&numbers)],
             moments: vec![(0, 0); channels],
-            factors: vec![0.0; channels],
-            terms: vec![0.0; channels],
+            factors: vec![0.0; channels + REPEATED],
+            terms: vec![0.0; channels + REPEATED],
+            others: vec![0.0; most(&others).max(widest(&|layout| layout.columns * layout.pixel))],
+            line: vec![0; widest(&|layout| layout.columns)],
             workers: vec![worker; self.threads],
             pool: pool.flatten(),
         }
@@ -94,7 +112,7 @@ impl Plan {
         for action in &self.actions {
             match action {
                 Action::Enter { input, to } => {
-                    enter(inputs[*input], &self.layouts[*to], flip, &mut memory.maps[*to]);
+                    enter(self.isa, inputs[*input], &self.layouts[*to], &mut memory.line, &mut memory.maps[*to]);
                 }
                 Action::Copy { from, to } => {
                     let mut target = std::mem::take(&mut memory.maps[*to]);
@@ -103,7 +121,8 @@ impl Plan {
                 }
                 Action::Halve { from, to } => {
                     let mut target = std::mem::take(&mut memory.maps[*to]);
-                    halve(&memory.maps[*from], &self.layouts[*from], &self.layouts[*to], flip, &mut target);
+                    let (layout, halved) = (&self.layouts[*from], &self.layouts[*to]);
+                    halve(self.isa, &memory.maps[*from], layout, halved, &mut memory.others, &mut target);
                     memory.maps[*to] = target;
                 }
                 Action::Leave { from, output } => {
@@ -130,14 +149,14 @@ impl Plan {
     fn sum(&self, convolve: &Convolve, memory: &mut Memory) {
         let Memory { maps, sums, workers, pool, .. } = memory;
         let source = maps[convolve.source].as_slice();
-        let padded = convolve.channels.next_multiple_of(LANES);
+        let (padded, strip) = (convolve.channels.next_multiple_of(LANES), convolve.strip());
         let mut rest = sums.as_mut_slice();
         for part in &convolve.parts {
             let (own, behind) = rest.split_at_mut(part.bases.len() * padded);
             rest = behind;
-            let piece = piece(part.bases.len(), workers.len());
+            let piece = piece(part.bases.len(), workers.len(), strip);
             let work = |(bases, sums): (&[u32], &mut [i32])| {
-                for (bases, sums) in bases.chunks(STRIP).zip(sums.chunks_mut(STRIP * padded)) {
+                for (bases, sums) in bases.chunks(strip).zip(sums.chunks_mut(strip * padded)) {
                     kernels::accumulate(self.isa, source, bases, &part.runs, &part.weights, sums);
                 }
             };
@@ -155,13 +174,13 @@ impl Plan {
         let Memory { maps, middle, workers, pool, moments, .. } = memory;
         let Ending::Bytes { scales, middle: scale, .. } = &convolve.ending else { return };
         let source = maps[convolve.source].as_slice();
-        let channels = convolve.channels;
+        let (channels, strip) = (convolve.channels, convolve.strip());
         let middle = &mut middle[..convolve.places() * channels];
         workers.iter_mut().for_each(|worker| worker.start(channels));
         if let [part] = convolve.parts.as_slice() {
-            let piece = piece(part.bases.len(), workers.len());
+            let piece = piece(part.bases.len(), workers.len(), strip);
             let work = |((worker, bases), out): ((&mut Worker, &[u32]), &mut [u8])| {
-                for (bases, out) in bases.chunks(STRIP).zip(out.chunks_mut(STRIP * channels)) {
+                for (bases, out) in bases.chunks(strip).zip(out.chunks_mut(strip * channels)) {
                     let acc = &mut worker.acc[..bases.len() * part.weights.blocks() * LANES];
                     kernels::accumulate(self.isa, source, bases, &part.runs, &part.weights, acc);
                     let (sum, square) = (&mut worker.sum[..channels], &mut worker.square[..channels]);
@@ -206,7 +225,7 @@ impl Plan {
         let channels = convolve.channels;
         for part in convolve.parts.iter().filter(|part| y % part.step == part.first[0]) {
             let bases = &part.bases[y / part.step * part.columns..][..part.columns];
-            for (first, bases) in (0..).step_by(STRIP).zip(bases.chunks(STRIP)) {
+            for (first, bases) in (0..).step_by(convolve.strip()).zip(bases.chunks(convolve.strip())) {
                 let acc = &mut worker.acc[..bases.len() * part.weights.blocks() * LANES];
                 kernels::accumulate(self.isa, source, bases, &part.runs, &part.weights, acc);
                 let strip = &mut worker.strip[..bases.len() * channels];
@@ -222,42 +241,55 @@ impl Plan {
 
     /// From `memory.middle` to the next map.
     fn finish(&self, convolve: &Convolve, memory: &mut Memory, inputs: &[&[f32]], target: &mut [u8]) {
-        let Memory { maps, middle, moments, factors, terms, workers, pool, .. } = memory;
+        let Memory { maps, middle, moments, factors, terms, others, pool, .. } = memory;
         let Ending::Bytes { middle: scale, finishing, to, .. } = &convolve.ending else { return };
         let (channels, places) = (convolve.channels, convolve.places());
-        let (factors, terms) = (&mut factors[..channels], &mut terms[..channels]);
+        let repeated = channels * REPEATED.div_ceil(channels);
+        let (factors, terms) = (&mut factors[..repeated], &mut terms[..repeated]);
         finishing.parameters(*scale, places, &moments[..channels], inputs, factors, terms);
+        let layout = &self.layouts[*to];
+        let (row, flip) = (convolve.columns * channels, self.isa.flip());
         let finish = kernels::Finish {
+            channels,
             factors,
             terms,
             activation: finishing.activation,
             scale: finishing.scale,
-            flip: self.isa.flip(),
+            flip,
         };
-        let (layout, row) = (&self.layouts[*to], convolve.columns * channels);
+        // Whether the numbers to be added are the same in all rows.
+        let mut same = false;
+        match finishing.other {
+            Other::Input(input) => weave(inputs[input], places, &mut others[..places * channels]),
+            Other::Map { map, scale, is_pixel: true } => {
+                let pixel = &maps[map][self.layouts[map].at(0, 0)..][..channels];
+                for (number, byte) in others[..row].iter_mut().zip(pixel.iter().cycle()) {
+                    *number = (f32::from(*byte ^ flip) - f32::from(scale.zero)) * scale.scale;
+                }
+                same = true;
+            }
+            Other::None | Other::Map { .. } => {}
+        }
+        let others = others.as_slice();
         let work = |(y, (middle, line)): (usize, (&[u8], &mut [u8]))| {
             let other = match finishing.other {
                 Other::None => kernels::Other::None,
-                Other::Input(input) => {
-                    kernels::Other::Planes { planes: inputs[input], first: y * convolve.columns, places }
+                Other::Map { map, scale, is_pixel: false } => {
+                    kernels::Other::Bytes { bytes: &maps[map][self.layouts[map].at(y as isize, 0)..], scale }
                 }
-                Other::Map { map, scale, is_pixel } => {
-                    let other = &self.layouts[map];
-                    let (y, pixel) = if is_pixel { (0, 0) } else { (y as isize, other.pixel) };
-                    kernels::Other::Bytes { bytes: &maps[map][other.at(y, 0)..], pixel, scale }
-                }
+                Other::Input(_) | Other::Map { .. } if same => kernels::Other::Numbers(&others[..row]),
+                Other::Input(_) | Other::Map { .. } => kernels::Other::Numbers(&others[y * row..][..row]),
             };
             let out = &mut line[layout.margin[1] * layout.pixel..][..convolve.columns * layout.pixel];
             finish.row(self.isa, middle, other, layout.pixel, out);
         };
         let lines = &mut target[layout.margin[0] * layout.row()..][..layout.rows * layout.row()];
         let middle = &middle[..places * channels];
-        if pool.is_none() || workers.len() == 1 {
-            middle.chunks(row).zip(lines.chunks_mut(layout.row())).enumerate().for_each(work);
-        } else if let Some(pool) = pool {
-            pool.install(|| {
+        match pool {
+            None => middle.chunks(row).zip(lines.chunks_mut(layout.row())).enumerate().for_each(work),
+            Some(pool) => pool.install(|| {
                 middle.par_chunks(row).zip(lines.par_chunks_mut(layout.row())).enumerate().for_each(work);
-            });
+            }),
         }
     }
 }
@@ -267,17 +299,29 @@ impl Convolve {
         self.rows * self.columns
     }
 
+    /// Pixels that go through the kernels together.
+    fn strip(&self) -> usize {
+        let pixels = SUMS / self.channels.next_multiple_of(LANES);
+        pixels.clamp(STRIPS[0], STRIPS[1]) / STRIPS[0] * STRIPS[0]
+    }
+
     /// Sums as numbers, plane after plane.
     fn numbers(&self, sums: &[i32], scales: &[f32], out: &mut [f32]) {
         let padded = self.channels.next_multiple_of(LANES);
         let mut sums = sums;
         for part in &self.parts {
-            for (i, sums) in sums.chunks_exact(padded).take(part.bases.len()).enumerate() {
-                let (y, x) =
-                    (i / part.columns * part.step + part.first[0], i % part.columns * part.step + part.first[1]);
-                let channels = sums.iter().zip(&part.offsets).zip(scales).enumerate();
-                for (channel, ((sum, offset), scale)) in channels {
-                    out[channel * self.places() + y * self.columns + x] = sum.wrapping_add(*offset) as f32 * scale;
+            let places = |i: usize| {
+                let (y, x) = (i / part.columns * part.step + part.first[0], i % part.columns * part.step + part.first[1]);
+                y * self.columns + x
+            };
+            let planes = out.chunks_exact_mut(self.places()).zip(&part.offsets).zip(scales).enumerate();
+            for (channel, ((plane, offset), scale)) in planes {
+                let sums = sums.chunks_exact(padded).take(part.bases.len()).map(|sums| sums[channel]);
+                let numbers = sums.map(|sum| sum.wrapping_add(*offset) as f32 * scale);
+                if part.step == 1 {
+                    plane.iter_mut().zip(numbers).for_each(|(place, number)| *place = number);
+                } else {
+                    numbers.enumerate().for_each(|(i, number)| plane[places(i)] = number);
                 }
             }
             sums = &sums[part.bases.len() * padded..];
@@ -295,7 +339,7 @@ impl Worker {
 
     fn count(&mut self, pixels: usize, channels: usize) {
         self.counted += pixels;
-        if self.counted > FLUSH - STRIP {
+        if self.counted > FLUSH - STRIPS[1] {
             self.flush(channels);
         }
     }
@@ -311,23 +355,29 @@ impl Worker {
 }
 
 /// Pixels for each of so many threads, whole strips.
-fn piece(pixels: usize, threads: usize) -> usize {
-    pixels.div_ceil(threads).next_multiple_of(STRIP)
+fn piece(pixels: usize, threads: usize, strip: usize) -> usize {
+    pixels.div_ceil(threads).next_multiple_of(strip)
 }
 
-/// A number as a byte, as `QuantizeLinear` has it: halves go to the even neighbour.
-fn byte(number: f32, scale: Scale) -> u8 {
-    (kernels::round(number / scale.scale) + f32::from(scale.zero)).clamp(0.0, 255.0) as u8
+/// Planes of numbers, pixel by pixel.
+fn weave(planes: &[f32], places: usize, out: &mut [f32]) {
+    let channels = out.len() / places;
+    for (channel, plane) in planes.chunks_exact(places).enumerate() {
+        for (pixel, number) in out.chunks_exact_mut(channels).zip(plane) {
+            pixel[channel] = *number;
+        }
+    }
 }
 
-fn enter(numbers: &[f32], layout: &Layout, flip: u8, out: &mut [u8]) {
-    let planes = layout.rows * layout.columns;
-    for y in 0..layout.rows {
-        let line = &mut out[layout.at(y as isize, 0)..][..layout.columns * layout.pixel];
-        for channel in 0..layout.channels {
-            let row = &numbers[channel * planes + y * layout.columns..][..layout.columns];
-            for (pixel, number) in line.chunks_exact_mut(layout.pixel).zip(row) {
-                pixel[channel] = byte(*number, layout.scale) ^ flip;
+/// `line`: room for a row of one plane.
+fn enter(isa: Isa, numbers: &[f32], layout: &Layout, line: &mut [u8], out: &mut [u8]) {
+    let (flip, line) = (isa.flip(), &mut line[..layout.columns]);
+    for (channel, plane) in numbers.chunks_exact(layout.rows * layout.columns).enumerate() {
+        for (y, row) in plane.chunks_exact(layout.columns).enumerate() {
+            kernels::quantize(isa, row, layout.scale, flip, line);
+            let pixels = &mut out[layout.at(y as isize, 0)..][..layout.columns * layout.pixel];
+            for (pixel, byte) in pixels.chunks_exact_mut(layout.pixel).zip(&*line) {
+                pixel[channel] = *byte;
             }
         }
     }
@@ -342,18 +392,22 @@ fn copy(from: &[u8], layout: &Layout, target: &Layout, out: &mut [u8]) {
     target.reflect(out);
 }
 
-fn halve(from: &[u8], layout: &Layout, target: &Layout, flip: u8, out: &mut [u8]) {
+/// `numbers`: room for a row of what comes out.
+fn halve(isa: Isa, from: &[u8], layout: &Layout, target: &Layout, numbers: &mut [f32], out: &mut [u8]) {
+    let (flip, pixel) = (isa.flip(), layout.pixel);
     let mean = layout.scale.scale / 4.0;
+    let numbers = &mut numbers[..target.columns * pixel];
     for y in 0..target.rows as isize {
-        for x in 0..target.columns as isize {
-            let places = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(down, across)| layout.at(2 * y + down, 2 * x + across));
-            let to = target.at(y, x);
-            for channel in 0..layout.channels {
-                let sum: i32 = places.iter().map(|at| i32::from(from[at + channel] ^ flip)).sum();
-                let number = (sum - 4 * i32::from(layout.scale.zero)) as f32 * mean;
-                out[to + channel] = byte(number, target.scale) ^ flip;
+        let rows = [2 * y, 2 * y + 1].map(|y| &from[layout.at(y, 0)..][..2 * target.columns * pixel]);
+        for (x, numbers) in numbers.chunks_exact_mut(pixel).enumerate() {
+            let pixels = [(0, 2 * x), (0, 2 * x + 1), (1, 2 * x), (1, 2 * x + 1)].map(|(row, x)| &rows[row][x * pixel..][..pixel]);
+            for (channel, number) in numbers.iter_mut().enumerate() {
+                let sum: i32 = pixels.iter().map(|pixel| i32::from(pixel[channel] ^ flip)).sum();
+                *number = (sum - 4 * i32::from(layout.scale.zero)) as f32 * mean;
             }
         }
+        let row = &mut out[target.at(y, 0)..][..target.columns * pixel];
+        kernels::quantize(isa, numbers, target.scale, flip, row);
     }
     target.reflect(out);
 }

@@ -103,31 +103,24 @@ impl Case {
         graph.quantize("sum", "sum.q", self.steps[2], self.zeros[1]);
         graph.dequantize("sum.q", "sum.d", self.steps[2], self.zeros[1]);
         let mut last = "sum.d".to_owned();
-        let mut then = |graph: &mut Graph, operator: &str, more: &[&str]| {
-            let name = format!("{last}.{}", operator.to_lowercase());
-            let inputs: Vec<&str> = std::iter::once(last.as_str()).chain(more.iter().copied()).collect();
-            graph.node.push(node(operator, &inputs, &name));
-            last = name;
-        };
         if self.norm {
             graph.initializer.push(tensor("norm.scale", &[channels], self.numbers(channels, 4).collect()));
             graph.initializer.push(tensor("norm.shift", &[channels], self.numbers(channels, 5).collect()));
-            then(&mut graph, "InstanceNormalization", &["norm.scale", "norm.shift"]);
+            last = graph.then(&last, "InstanceNormalization", &["norm.scale", "norm.shift"]);
             graph.initializer.push(tensor("film", &[1, channels, 1, 1], self.numbers(channels, 6).collect()));
-            then(&mut graph, "Mul", &["film"]);
+            last = graph.then(&last, "Mul", &["film"]);
         }
         if self.joined {
-            then(&mut graph, "Add", &["shift"]);
+            last = graph.then(&last, "Add", &["shift"]);
         }
-        match self.activation {
+        last = match self.activation {
             "Silu" => {
-                let gate = format!("{last}.gate");
-                graph.node.push(node("Sigmoid", &[&last], &gate));
-                then(&mut graph, "Mul", &[&gate]);
+                let gate = graph.then(&last, "Sigmoid", &[]);
+                graph.then(&last, "Mul", &[&gate])
             }
-            "Relu" => then(&mut graph, "Relu", &[]),
-            _ => {}
-        }
+            "Relu" => graph.then(&last, "Relu", &[]),
+            _ => last,
+        };
         graph.quantize(&last, "end.q", self.steps[3], self.zeros[2]);
         graph.dequantize("end.q", "end", self.steps[3], self.zeros[2]);
         graph.model(&[("face", vec![1, depth, self.sides[0], self.sides[1]]), ("shift", vec![1, channels, 1, 1])])
@@ -154,6 +147,14 @@ impl Graph {
         self.initializer.push(tensor(&names[0], &[], vec![step]));
         self.initializer.push(TensorProto { dims: vec![], ..whole(&names[1], DataType::Uint8, vec![i64::from(zero)]) });
         names
+    }
+
+    /// One more node behind a tensor; what it makes.
+    fn then(&mut self, tensor: &str, operator: &str, more: &[&str]) -> String {
+        let name = format!("{tensor}.{}", operator.to_lowercase());
+        let inputs: Vec<&str> = std::iter::once(tensor).chain(more.iter().copied()).collect();
+        self.node.push(node(operator, &inputs, &name));
+        name
     }
 
     fn quantize(&mut self, from: &str, to: &str, step: f32, zero: u8) {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 /// A cache line.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
@@ -22,7 +22,7 @@ macro_rules! plain {
 plain!(u8 i8 i32 u32 f32);
 
 /// A slice of zeros at first, aligned to 64 bytes. Maps and sums are fastest in such.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Aligned<T> {
     lines: Vec<Line>,
     length: usize,

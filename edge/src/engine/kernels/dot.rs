@@ -1,6 +1,6 @@
 //! ARM with `sdot`: each lane of four signed bytes of a pixel against four channels' bytes.
 
-use super::packed::{LANES, Packed};
+use super::packed::{LANES, Packed, Row};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
@@ -11,7 +11,7 @@ use std::arch::asm;
 /// The processor has dot products; runs, their slack and `acc` are as [`super::accumulate`] checks them.
 #[target_feature(enable = "neon,dotprod")]
 pub(super) unsafe fn accumulate(input: &[u8], bases: &[u32], runs: &[u32], weights: &Packed, acc: &mut [i32]) {
-    const MOST: usize = 5;
+    const MOST: usize = 4;
     let stride = weights.blocks() * LANES;
     for block in 0..weights.blocks() {
         let mut from = 0;
@@ -27,7 +27,6 @@ pub(super) unsafe fn accumulate(input: &[u8], bases: &[u32], runs: &[u32], weigh
                     1 => tile::<1>(input, bases, runs, weights, block, acc),
                     2 => tile::<2>(input, bases, runs, weights, block, acc),
                     3 => tile::<3>(input, bases, runs, weights, block, acc),
-                    4 => tile::<4>(input, bases, runs, weights, block, acc),
                     _ => tile::<MOST>(input, bases, runs, weights, block, acc),
                 }
             }
@@ -47,6 +46,23 @@ fn dot<const LANE: i32>(mut sum: int32x4_t, weights: int8x16_t, pixel: int8x16_t
              options(pure, nomem, nostack, preserves_flags));
     }
     sum
+}
+
+/// A row of weights against four bytes of each pixel.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn step<const LANE: i32, const PIXELS: usize>(
+    sums: &mut [[int32x4_t; 4]; PIXELS],
+    row: &Row,
+    pixels: &[int8x16_t; PIXELS],
+) {
+    for quarter in 0..4 {
+        // SAFETY: a row has four registers.
+        let weights = unsafe { vld1q_s8(row.0.as_ptr().add(16 * quarter)) };
+        for (sums, &pixel) in sums.iter_mut().zip(pixels) {
+            sums[quarter] = dot::<LANE>(sums[quarter], weights, pixel);
+        }
+    }
 }
 
 /// # Safety
@@ -70,37 +86,31 @@ unsafe fn tile<const PIXELS: usize>(
             *bytes = unsafe { bytes.add(base as usize + run as usize) };
         }
         let rows = &weights.run(block, r)[..weights.depth() / 4];
-        for (steps, rows) in rows.chunks(4).enumerate() {
+        let (fours, rest) = rows.as_chunks::<4>();
+        for rows in fours {
             let mut pixels = [vdupq_n_s8(0); PIXELS];
-            for (pixel, bytes) in pixels.iter_mut().zip(bytes) {
-                // SAFETY: 16 bytes that begin within the run; its slack covers those past its end.
-                *pixel = unsafe { vld1q_s8(bytes.add(16 * steps)) };
-            }
-            macro_rules! step {
-                ($lane:literal) => {
-                    for quarter in 0..4 {
-                        // SAFETY: a row has four registers.
-                        let weights = unsafe { vld1q_s8(rows[$lane].0.as_ptr().add(16 * quarter)) };
-                        for p in 0..PIXELS {
-                            sums[p][quarter] = dot::<$lane>(sums[p][quarter], weights, pixels[p]);
-                        }
-                    }
-                };
-            }
-            if rows.len() == 4 {
-                step!(0);
-                step!(1);
-                step!(2);
-                step!(3);
-            } else {
-                step!(0);
-                if rows.len() > 1 {
-                    step!(1);
-                }
-                if rows.len() > 2 {
-                    step!(2);
+            for (pixel, bytes) in pixels.iter_mut().zip(&mut bytes) {
+                // SAFETY: 16 bytes within the run.
+                unsafe {
+                    *pixel = vld1q_s8(*bytes);
+                    *bytes = bytes.add(16);
                 }
             }
+            step::<0, PIXELS>(&mut sums, &rows[0], &pixels);
+            step::<1, PIXELS>(&mut sums, &rows[1], &pixels);
+            step::<2, PIXELS>(&mut sums, &rows[2], &pixels);
+            step::<3, PIXELS>(&mut sums, &rows[3], &pixels);
+        }
+        for row in rest {
+            let mut pixels = [vdupq_n_s8(0); PIXELS];
+            for (pixel, bytes) in pixels.iter_mut().zip(&mut bytes) {
+                // SAFETY: four bytes within the run.
+                unsafe {
+                    *pixel = vreinterpretq_s8_s32(vdupq_n_s32(bytes.cast::<i32>().read_unaligned()));
+                    *bytes = bytes.add(4);
+                }
+            }
+            step::<0, PIXELS>(&mut sums, row, &pixels);
         }
     }
     for (sums, acc) in sums.iter().zip(acc.chunks_mut(stride)) {

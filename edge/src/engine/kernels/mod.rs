@@ -6,6 +6,7 @@
 //!
 //! `acc[p][c] = Σ_run Σ_d input[bases[p] + runs[run] + d] · weight[c][run][d]`
 
+mod aligned;
 mod arithmetic;
 mod features;
 mod isa;
@@ -27,6 +28,7 @@ mod vnni;
 #[cfg(test)]
 mod tests;
 
+pub use aligned::Aligned;
 pub use isa::Isa;
 pub use packed::{LANES, Packed, SLACK};
 pub use passes::{Finish, Other, quantize, requantize};

@@ -16,7 +16,7 @@ pub(super) struct Row(pub(super) [i8; 4 * LANES]);
 
 /// A filter's weights, `[block of 16 channels][run][depth / 4][16 channels][4 bytes]`, channels padded with zeros.
 ///
-/// Runs are padded with rows of zeros so that they split into equal tiles ([`Packed::chunk`]).
+/// Runs are padded with rows of zeros so that they split into equal tiles ([`Packed::tiles`]).
 #[derive(Clone, Debug)]
 pub struct Packed {
     rows: Vec<Row>,

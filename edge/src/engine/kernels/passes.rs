@@ -12,7 +12,14 @@ use crate::engine::layer::{Activation, Scale};
 /// their squares to `square`, which hold 66,000 pixels.
 #[allow(clippy::too_many_arguments)]
 pub fn requantize(
-    isa: Isa, acc: &[i32], channels: usize, offsets: &[i32], scales: &[f32], zero: u8, out: &mut [u8], sum: &mut [u32],
+    isa: Isa,
+    acc: &[i32],
+    channels: usize,
+    offsets: &[i32],
+    scales: &[f32],
+    zero: u8,
+    out: &mut [u8],
+    sum: &mut [u32],
     square: &mut [u32],
 ) {
     features::run(isa, Requantize { acc, channels, offsets, scales, zero, out, sum, square });
@@ -108,7 +115,10 @@ pub struct Finish<'a> {
 pub enum Other<'a> {
     None,
     /// A map's bytes, as far from each other as those that come out.
-    Bytes { bytes: &'a [u8], scale: Scale },
+    Bytes {
+        bytes: &'a [u8],
+        scale: Scale,
+    },
     /// `[pixels][channels]`
     Numbers(&'a [f32]),
 }

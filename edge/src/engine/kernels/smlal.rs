@@ -47,34 +47,29 @@ unsafe fn tile<const PIXELS: usize>(
             *bytes = unsafe { bytes.add(base as usize + run as usize) };
         }
         let (pairs, rest) = weights.run(block, r)[..weights.depth() / 4].as_chunks::<2>();
-        for (step, [first, second]) in pairs.iter().enumerate() {
-            let mut pixels = [[vdupq_n_s8(0); 2]; PIXELS];
-            for (pixel, bytes) in pixels.iter_mut().zip(bytes) {
+        for [first, second] in pairs {
+            let mut pixels = [[vdup_n_s8(0); 2]; PIXELS];
+            for (pixel, bytes) in pixels.iter_mut().zip(&mut bytes) {
                 // SAFETY: twice four bytes within the run.
-                *pixel = unsafe { [four(bytes.add(8 * step)), four(bytes.add(8 * step + 4))] };
+                unsafe {
+                    *pixel = [four(*bytes), four(bytes.add(4))];
+                    *bytes = bytes.add(8);
+                }
             }
-            for quarter in 0..4 {
-                let (first, second) = (load(first, quarter), load(second, quarter));
-                for p in 0..PIXELS {
-                    let [one, two] = pixels[p];
-                    let low = vmull_s8(vget_low_s8(first), vget_low_s8(one));
-                    let low = vmlal_s8(low, vget_low_s8(second), vget_low_s8(two));
-                    sums[p][2 * quarter] = vpadalq_s16(sums[p][2 * quarter], low);
-                    let high = vmlal_high_s8(vmull_high_s8(first, one), second, two);
-                    sums[p][2 * quarter + 1] = vpadalq_s16(sums[p][2 * quarter + 1], high);
+            for two in 0..8 {
+                let (first, second) = (load(first, two), load(second, two));
+                for (sums, pixel) in sums.iter_mut().zip(&pixels) {
+                    let products = vmlal_s8(vmull_s8(first, pixel[0]), second, pixel[1]);
+                    sums[two] = vpadalq_s16(sums[two], products);
                 }
             }
         }
         for row in rest {
-            for p in 0..PIXELS {
+            for (sums, bytes) in sums.iter_mut().zip(bytes) {
                 // SAFETY: the run's last four bytes.
-                let pixel = unsafe { four(bytes[p].add(8 * pairs.len())) };
-                for quarter in 0..4 {
-                    let weights = load(row, quarter);
-                    let low = vmull_s8(vget_low_s8(weights), vget_low_s8(pixel));
-                    sums[p][2 * quarter] = vpadalq_s16(sums[p][2 * quarter], low);
-                    let high = vmull_high_s8(weights, pixel);
-                    sums[p][2 * quarter + 1] = vpadalq_s16(sums[p][2 * quarter + 1], high);
+                let pixel = unsafe { four(bytes) };
+                for (two, sum) in sums.iter_mut().enumerate() {
+                    *sum = vpadalq_s16(*sum, vmull_s8(load(row, two), pixel));
                 }
             }
         }
@@ -87,23 +82,23 @@ unsafe fn tile<const PIXELS: usize>(
     }
 }
 
-/// Four channels of a row.
+/// Two channels of a row.
 #[inline]
 #[target_feature(enable = "neon")]
-fn load(row: &Row, quarter: usize) -> int8x16_t {
-    let bytes = &row.0[16 * quarter..][..16];
-    // SAFETY: 16 bytes.
-    unsafe { vld1q_s8(bytes.as_ptr()) }
+fn load(row: &Row, two: usize) -> int8x8_t {
+    let bytes = &row.0[8 * two..][..8];
+    // SAFETY: 8 bytes.
+    unsafe { vld1_s8(bytes.as_ptr()) }
 }
 
-/// Four bytes of a pixel, four times.
+/// Four bytes of a pixel, twice.
 ///
 /// # Safety
 ///
 /// Four bytes can be read.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn four(bytes: *const u8) -> int8x16_t {
+unsafe fn four(bytes: *const u8) -> int8x8_t {
     // SAFETY: as the caller's.
-    vreinterpretq_s8_s32(vdupq_n_s32(unsafe { bytes.cast::<i32>().read_unaligned() }))
+    vreinterpret_s8_s32(vdup_n_s32(unsafe { bytes.cast::<i32>().read_unaligned() }))
 }

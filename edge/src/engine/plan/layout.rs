@@ -1,6 +1,7 @@
 //! How a map lies in memory: rows of pixels, the channels of a pixel side by side, and around it a border as wide as the
 //! convolutions that read it look beyond its edge.
 
+use crate::engine::kernels::{Aligned, SLACK};
 use crate::engine::layer::{Border, Scale};
 
 #[derive(Clone, Debug)]
@@ -15,9 +16,6 @@ pub struct Layout {
     pub border: Border,
     pub scale: Scale,
 }
-
-/// What kernels may read beyond a map's end.
-const SLACK: usize = 64;
 
 impl Layout {
     pub fn new(rows: usize, columns: usize, channels: usize, scale: Scale) -> Self {
@@ -41,8 +39,10 @@ impl Layout {
     }
 
     /// A buffer with its border of zeros, as this processor's kernels store them.
-    pub fn buffer(&self, flip: u8) -> Vec<u8> {
-        vec![self.scale.zero ^ flip; self.bytes()]
+    pub fn buffer(&self, flip: u8) -> Aligned<u8> {
+        let mut bytes = Aligned::zeros(self.bytes());
+        bytes.fill(self.scale.zero ^ flip);
+        bytes
     }
 
     /// Fills a border that reflects, after the pixels were written. The row and column at the edge are not repeated.

@@ -4,7 +4,7 @@
 use super::finishing::{Moments, Other};
 use super::layout::Layout;
 use super::{Action, Convolve, Ending, Plan};
-use crate::engine::kernels::{self, Isa, LANES};
+use crate::engine::kernels::{self, Aligned, Isa, LANES};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
@@ -21,11 +21,11 @@ const REPEATED: usize = 512;
 /// All that a plan writes to.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    maps: Vec<Vec<u8>>,
+    maps: Vec<Aligned<u8>>,
     /// A convolution's bytes before they are finished, `[H][W][C]`.
     middle: Vec<u8>,
     /// A convolution's sums where they leave as numbers, `[H · W][channels, padded]`.
-    sums: Vec<i32>,
+    sums: Aligned<i32>,
     moments: Vec<Moments>,
     /// Of each channel, repeated.
     factors: Vec<f32>,
@@ -41,7 +41,7 @@ pub struct Memory {
 /// What a thread needs for itself.
 #[derive(Clone, Debug)]
 struct Worker {
-    acc: Vec<i32>,
+    acc: Aligned<i32>,
     /// A strip of a transposed convolution's bytes.
     strip: Vec<u8>,
     sum: Vec<u32>,
@@ -64,7 +64,7 @@ impl Plan {
         let widest = |size: &dyn Fn(&Layout) -> usize| self.layouts.iter().map(size).max().unwrap_or(0);
         let channels = most(&|convolve| convolve.channels);
         let worker = Worker {
-            acc: vec![0; most(&|convolve| convolve.strip() * convolve.channels.next_multiple_of(LANES))],
+            acc: Aligned::zeros(most(&|convolve| convolve.strip() * convolve.channels.next_multiple_of(LANES))),
             strip: vec![0; most(&|convolve| convolve.strip() * convolve.channels)],
             sum: vec![0; channels],
             square: vec![0; channels],
@@ -95,7 +95,7 @@ impl Plan {
         Memory {
             maps: self.layouts.iter().map(|layout| layout.buffer(self.isa.flip())).collect(),
             middle: vec![0; most(&bytes)],
-            sums: vec![0; most(&numbers)],
+            sums: Aligned::zeros(most(&numbers)),
             moments: vec![(0, 0); channels],
             factors: vec![0.0; channels + REPEATED],
             terms: vec![0.0; channels + REPEATED],
@@ -115,12 +115,12 @@ impl Plan {
                     enter(self.isa, inputs[*input], &self.layouts[*to], &mut memory.line, &mut memory.maps[*to]);
                 }
                 Action::Copy { from, to } => {
-                    let mut target = std::mem::take(&mut memory.maps[*to]);
+                    let mut target = std::mem::replace(&mut memory.maps[*to], Aligned::zeros(0));
                     copy(&memory.maps[*from], &self.layouts[*from], &self.layouts[*to], &mut target);
                     memory.maps[*to] = target;
                 }
                 Action::Halve { from, to } => {
-                    let mut target = std::mem::take(&mut memory.maps[*to]);
+                    let mut target = std::mem::replace(&mut memory.maps[*to], Aligned::zeros(0));
                     let (layout, halved) = (&self.layouts[*from], &self.layouts[*to]);
                     halve(self.isa, &memory.maps[*from], layout, halved, &mut memory.others, &mut target);
                     memory.maps[*to] = target;
@@ -135,7 +135,7 @@ impl Plan {
                     }
                     Ending::Bytes { to, .. } => {
                         self.round(convolve, memory);
-                        let mut target = std::mem::take(&mut memory.maps[*to]);
+                        let mut target = std::mem::replace(&mut memory.maps[*to], Aligned::zeros(0));
                         self.finish(convolve, memory, inputs, &mut target);
                         self.layouts[*to].reflect(&mut target);
                         memory.maps[*to] = target;
@@ -148,9 +148,9 @@ impl Plan {
     /// The convolution's sums as they are; a transposed one's in the order of its parts.
     fn sum(&self, convolve: &Convolve, memory: &mut Memory) {
         let Memory { maps, sums, workers, pool, .. } = memory;
-        let source = maps[convolve.source].as_slice();
+        let source: &[u8] = &maps[convolve.source];
         let (padded, strip) = (convolve.channels.next_multiple_of(LANES), convolve.strip());
-        let mut rest = sums.as_mut_slice();
+        let mut rest: &mut [i32] = sums;
         for part in &convolve.parts {
             let (own, behind) = rest.split_at_mut(part.bases.len() * padded);
             rest = behind;
@@ -173,7 +173,7 @@ impl Plan {
     fn round(&self, convolve: &Convolve, memory: &mut Memory) {
         let Memory { maps, middle, workers, pool, moments, .. } = memory;
         let Ending::Bytes { scales, middle: scale, .. } = &convolve.ending else { return };
-        let source = maps[convolve.source].as_slice();
+        let source: &[u8] = &maps[convolve.source];
         let (channels, strip) = (convolve.channels, convolve.strip());
         let middle = &mut middle[..convolve.places() * channels];
         workers.iter_mut().for_each(|worker| worker.start(channels));
@@ -311,7 +311,8 @@ impl Convolve {
         let mut sums = sums;
         for part in &self.parts {
             let places = |i: usize| {
-                let (y, x) = (i / part.columns * part.step + part.first[0], i % part.columns * part.step + part.first[1]);
+                let (y, x) =
+                    (i / part.columns * part.step + part.first[0], i % part.columns * part.step + part.first[1]);
                 y * self.columns + x
             };
             let planes = out.chunks_exact_mut(self.places()).zip(&part.offsets).zip(scales).enumerate();
@@ -400,7 +401,8 @@ fn halve(isa: Isa, from: &[u8], layout: &Layout, target: &Layout, numbers: &mut 
     for y in 0..target.rows as isize {
         let rows = [2 * y, 2 * y + 1].map(|y| &from[layout.at(y, 0)..][..2 * target.columns * pixel]);
         for (x, numbers) in numbers.chunks_exact_mut(pixel).enumerate() {
-            let pixels = [(0, 2 * x), (0, 2 * x + 1), (1, 2 * x), (1, 2 * x + 1)].map(|(row, x)| &rows[row][x * pixel..][..pixel]);
+            let pixels = [(0, 2 * x), (0, 2 * x + 1), (1, 2 * x), (1, 2 * x + 1)]
+                .map(|(row, x)| &rows[row][x * pixel..][..pixel]);
             for (channel, number) in numbers.iter_mut().enumerate() {
                 let sum: i32 = pixels.iter().map(|pixel| i32::from(pixel[channel] ^ flip)).sum();
                 *number = (sum - 4 * i32::from(layout.scale.zero)) as f32 * mean;

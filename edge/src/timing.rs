@@ -41,8 +41,13 @@ impl Quartiles {
     pub fn of(milliseconds: &[f64]) -> Option<Self> {
         let mut sorted = milliseconds.to_vec();
         sorted.sort_by(f64::total_cmp);
-        let at = |quarter: usize| sorted.get((sorted.len().checked_sub(1)? * quarter + 2) / 4).copied();
-        Some(Self { lower: at(1)?, median: at(2)?, upper: at(3)? })
+        let last = sorted.len().checked_sub(1)?;
+        // Between two measurements where a quarter of the way ends there.
+        let at = |quarter: usize| {
+            let (i, rest) = (last * quarter / 4, (last * quarter % 4) as f64 / 4.0);
+            sorted[i] + (sorted[(i + 1).min(last)] - sorted[i]) * rest
+        };
+        Some(Self { lower: at(1), median: at(2), upper: at(3) })
     }
 }
 
@@ -86,6 +91,7 @@ mod tests {
     fn quartiles_hold_the_middle_half() {
         let quartiles = Quartiles::of(&[5.0, 1.0, 4.0, 2.0, 3.0]).unwrap();
         assert_eq!((quartiles.lower, quartiles.median, quartiles.upper), (2.0, 3.0, 4.0));
+        assert_eq!(Quartiles::of(&[2.0, 4.0]), Some(Quartiles { lower: 2.5, median: 3.0, upper: 3.5 }));
         assert_eq!(Quartiles::of(&[7.0]), Some(Quartiles { lower: 7.0, median: 7.0, upper: 7.0 }));
         assert_eq!(Quartiles::of(&[]), None);
     }

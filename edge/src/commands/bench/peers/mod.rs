@@ -34,6 +34,10 @@ const FEWEST_ROUNDS: usize = 5;
 /// After a run on several threads the peers' threads wait actively for more work, and would disturb the next engine.
 const PAUSE: Duration = Duration::from_millis(30);
 
+/// Below this cosine an engine has not computed the net that it was given: no rounding goes so far.
+const ANOTHER_NET: f64 = 0.9;
+const STRANGE: &str = "computes something else than this net";
+
 /// How to measure.
 #[derive(Clone, Debug)]
 pub struct Setting<'a> {
@@ -277,6 +281,7 @@ fn table(model: &Model, mut cells: Vec<Cell>, peaks: &[Peak]) -> Table {
         let rate = milliseconds.map(|ms| gmacs / (ms.median / 1000.0));
         let peak = peak::best(peaks, cell.contender.peak).map(|peak| peak * cell.threads as f64);
         let agreement = |other: Option<&[f32]>| Agreement::of(cell.outputs.as_deref()?, other?, first);
+        let strange = agreement(float).filter(|agreement| agreement.cosine < ANOTHER_NET).map(|_| STRANGE.to_owned());
         Row {
             engine: cell.contender.engine,
             version: cell.version.clone(),
@@ -288,7 +293,7 @@ fn table(model: &Model, mut cells: Vec<Cell>, peaks: &[Peak]) -> Table {
             share_of_peak: rate.zip(peak).map(|(rate, peak)| rate / peak),
             to_float: agreement(float),
             to_ours: agreement(ours),
-            note: cell.engine.as_ref().err().cloned().or_else(|| cell.note.clone()),
+            note: cell.engine.as_ref().err().cloned().or(strange).or_else(|| cell.note.clone()),
         }
     };
     Table { model: model.name.clone(), gmacs, rows: cells.iter().map(row).collect() }

@@ -3,6 +3,7 @@
 use super::peak::Peak;
 use crate::timing::Quartiles;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -77,6 +78,9 @@ impl Report {
         for (peer, reason) in &self.missing {
             println!("{peer}: not measured ({reason})");
         }
+        let rows = self.models.iter().flat_map(|table| &table.rows);
+        let versions: BTreeSet<_> = rows.filter_map(|row| Some((row.engine, row.version.as_deref()?))).collect();
+        versions.iter().for_each(|(engine, version)| println!("{engine} {version}"));
         self.models.iter().for_each(Table::print);
         println!("\nms: the median of at most {} rounds in which all take turns, and its quartiles.", self.rounds);
         println!("cos: cosine of the first output; diff: largest difference over all outputs.");

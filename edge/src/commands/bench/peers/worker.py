@@ -143,7 +143,13 @@ def serve():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     version, note, run, arrays = globals()[f"run_{sys.argv[1]}"](sys.argv[2])
+    run()
+    # What an engine promises about its threads is checked.
+    wall, processor = time.perf_counter(), time.process_time()
     results = run()
+    busy = (time.process_time() - processor) / (time.perf_counter() - wall)
+    if busy > THREADS + 0.5:
+        note = f"keeps {busy:.1f} cores busy"
     print(json.dumps({"version": version, "note": note}), file=answers, flush=True)
     for line in sys.stdin:
         if line.strip() == "run":

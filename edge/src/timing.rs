@@ -28,6 +28,29 @@ impl Spread {
     }
 }
 
+/// The middle half of some measurements, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Quartiles {
+    pub lower: f64,
+    pub median: f64,
+    pub upper: f64,
+}
+
+impl Quartiles {
+    /// `None` of nothing.
+    pub fn of(milliseconds: &[f64]) -> Option<Self> {
+        let mut sorted = milliseconds.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().checked_sub(1)?;
+        // Between two measurements where a quarter of the way ends there.
+        let at = |quarter: usize| {
+            let (i, rest) = (last * quarter / 4, (last * quarter % 4) as f64 / 4.0);
+            sorted[i] + (sorted[(i + 1).min(last)] - sorted[i]) * rest
+        };
+        Some(Self { lower: at(1), median: at(2), upper: at(3) })
+    }
+}
+
 /// The most memory that this process has held so far, in MiB; `None` where the system does not say.
 pub fn peak_memory() -> Option<f64> {
     memory("VmHWM:")
@@ -62,6 +85,15 @@ mod tests {
     fn the_spread_names_middle_and_ends() {
         assert_eq!(Spread::of(&[3.0, 1.0, 9.0]), Some(Spread { median: 3.0, min: 1.0, max: 9.0 }));
         assert_eq!(Spread::of(&[]), None);
+    }
+
+    #[test]
+    fn quartiles_hold_the_middle_half() {
+        let quartiles = Quartiles::of(&[5.0, 1.0, 4.0, 2.0, 3.0]).unwrap();
+        assert_eq!((quartiles.lower, quartiles.median, quartiles.upper), (2.0, 3.0, 4.0));
+        assert_eq!(Quartiles::of(&[2.0, 4.0]), Some(Quartiles { lower: 2.5, median: 3.0, upper: 3.5 }));
+        assert_eq!(Quartiles::of(&[7.0]), Some(Quartiles { lower: 7.0, median: 7.0, upper: 7.0 }));
+        assert_eq!(Quartiles::of(&[]), None);
     }
 
     #[test]

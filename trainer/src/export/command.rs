@@ -1,4 +1,5 @@
 //! `trainer export RUN --out BUNDLE`: a run's generator → graph → bundle, measured on val faces if a cache is given.
+//! `trainer export --untrained` writes a recipe's generator as it is before training, of any width, for measuring speed.
 
 use super::agreement::Agreement;
 use super::bundle::{self, BundleError, FAIRFACE_ATTRIBUTION, FAIRFACE_LICENCE, Origin};
@@ -8,14 +9,28 @@ use super::onnx::GraphError;
 use super::onnxruntime::Wanted;
 use super::source::{SourceError, Trained};
 use super::verify::{VerifyError, cache_faces, examine};
+use crate::recipe::{Recipe, RecipeError};
 use shared::manifest::Quantization;
 use std::path::PathBuf;
+
+/// Channels that a first layer may have.
+const WIDTHS: std::ops::RangeInclusive<i64> = 1..=512;
 
 /// What `trainer export` takes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run's folder, or one of its checkpoints
-    pub run: PathBuf,
+    #[arg(required_unless_present = "untrained")]
+    pub run: Option<PathBuf>,
+    /// In place of a run: a recipe's generator as it is before training, to measure how fast it is
+    #[arg(long, conflicts_with_all = ["run", "cache"])]
+    pub untrained: bool,
+    /// With --untrained: paper, kiosk, smoke, or the path of a TOML file; paper unless given
+    #[arg(long, requires = "untrained")]
+    pub recipe: Option<String>,
+    /// With --untrained: channels of the first layer; the recipe's unless given
+    #[arg(long, requires = "untrained")]
+    pub width: Option<i64>,
     /// The bundle's folder; an older bundle there is replaced when the new one is whole
     #[arg(long)]
     pub out: PathBuf,
@@ -56,7 +71,10 @@ pub enum ExportError {
 
 /// Exports; nothing is written unless the graph loads in tract and, with a cache, agrees with the float net.
 pub fn run(args: &Args) -> Result<(), ExportError> {
-    let trained = Trained::load(&args.run)?;
+    let trained = match &args.run {
+        Some(run) => Trained::load(run)?,
+        None => untrained(args)?,
+    };
     let generator = &trained.generator;
     let quantization = if args.float { Quantization::None } else { Quantization::Int8Weights };
     let features = default_features(generator);
@@ -76,6 +94,20 @@ pub fn run(args: &Args) -> Result<(), ExportError> {
     Ok(())
 }
 
+/// The recipe's generator with the seed's weights.
+fn untrained(args: &Args) -> Result<Trained, SourceError> {
+    let name = args.recipe.as_deref().unwrap_or("paper");
+    let mut recipe = Recipe::find(name)?;
+    if let Some(width) = args.width {
+        if !WIDTHS.contains(&width) {
+            let (file, found) = (name.to_owned(), width.to_string());
+            return Err(RecipeError::Value { file, key: "width", found, allowed: "1 to 512" }.into());
+        }
+        recipe.generator.width = width;
+    }
+    Ok(Trained::fresh(recipe))
+}
+
 fn refuse_flaws(agreement: &Agreement) -> Result<(), VerifyError> {
     let flaws = agreement.flaws();
     if flaws.is_empty() { Ok(()) } else { Err(VerifyError::OutOfTolerance(flaws)) }
@@ -84,6 +116,10 @@ fn refuse_flaws(agreement: &Agreement) -> Result<(), VerifyError> {
 /// Where the run's weights come from. Who trains on other data than FairFace names its terms.
 fn origin(args: &Args, trained: &Trained) -> Origin {
     let recipe = &trained.recipe;
+    if args.run.is_none() {
+        let name = args.name.clone().unwrap_or_else(|| format!("{}-{}", recipe.name, recipe.generator.width));
+        return Origin { name, recipe: recipe.name.clone(), seed: recipe.training.seed, ..Origin::untrained() };
+    }
     let dataset = trained.data.datasets.join(", ");
     let fairface = trained.data.datasets.iter().any(|name| name.eq_ignore_ascii_case("fairface"));
     let (licence, attribution) = match fairface && trained.data.datasets.len() == 1 {
@@ -98,5 +134,38 @@ fn origin(args: &Args, trained: &Trained) -> Origin {
         pictures: trained.data.pictures,
         licence: args.licence.clone().unwrap_or(licence),
         attribution: args.attribution.clone().unwrap_or(attribution),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args as _, Command, FromArgMatches};
+    use edge::ager::Ager;
+    use edge::bundle::Bundle;
+
+    fn parsed(words: &[&str]) -> Result<Args, clap::Error> {
+        let command = Args::augment_args(Command::new("export").no_binary_name(true));
+        Args::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+
+    #[test]
+    fn a_generator_of_any_width_is_exported_untrained() {
+        let scratch = tempfile::tempdir().unwrap();
+        let out = scratch.path().join("bundle");
+        let words = ["--untrained", "--recipe", "smoke", "--width", "8", "--out", out.to_str().unwrap()];
+        run(&parsed(&words).unwrap()).unwrap();
+        let bundle = Bundle::read(&out).unwrap();
+        assert_eq!(bundle.manifest.name, "smoke-8");
+        Ager::new(&bundle).unwrap();
+    }
+
+    #[test]
+    fn a_run_or_untrained_is_asked_for_and_widths_are_checked() {
+        assert!(parsed(&["--out", "x"]).is_err());
+        assert!(parsed(&["run", "--untrained", "--out", "x"]).is_err());
+        assert!(parsed(&["run", "--width", "8", "--out", "x"]).is_err());
+        let wide = parsed(&["--untrained", "--width", "513", "--out", "x"]).unwrap();
+        assert!(matches!(untrained(&wide), Err(SourceError::Recipe(RecipeError::Value { key: "width", .. }))));
     }
 }

@@ -1,7 +1,9 @@
 //! `edge bench`: milliseconds a stage, frames a second and memory of the whole path, on a picture of 1280×720 with a demo
-//! visitor in it.
+//! visitor in it. With `--live` the whole mirror is measured ([`live`]), with `--peers` the generator's net alone beside
+//! other engines ([`peers`]).
 
 mod live;
+mod peers;
 
 use super::{ModelError, load};
 use crate::ager::Ager;
@@ -27,7 +29,8 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many mirrors run side by side, each on its own thread; with --live, how many threads age
+    /// How many mirrors run side by side, each on its own thread; with --live, how many threads age; with --peers, a count of
+    /// threads beyond one and two
     #[arg(long, default_value = "1", value_name = "N")]
     threads: NonZeroUsize,
     /// Rounds a thread
@@ -36,6 +39,16 @@ pub struct Args {
     /// Run the whole mirror for so many seconds instead: a camera of 640×480, a screen of 1920×1080, each thread at its pace
     #[arg(long, value_name = "SECONDS")]
     live: Option<NonZeroU32>,
+    /// Compare engines on the generator's net alone instead: ours, tract, onnxruntime, OpenVINO, ncnn; or on every bundle and
+    /// .onnx file of a folder. The peers come from PyPI into an environment of their own in the user's cache folder
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, conflicts_with_all = ["live", "model", "photo"])]
+    peers: Option<Option<PathBuf>>,
+    /// With --peers: a Python that has the peers already
+    #[arg(long, value_name = "PYTHON", requires = "peers")]
+    python: Option<PathBuf>,
+    /// With --peers: LiteRT too, whose converter needs TensorFlow (2 GB on disk)
+    #[arg(long, requires = "peers")]
+    litert: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -70,6 +83,8 @@ pub enum BenchError {
     Kiosk(#[from] KioskError),
     #[error(transparent)]
     Texts(#[from] TextsError),
+    #[error(transparent)]
+    Peers(#[from] peers::PeersError),
     #[error("a measuring thread broke off")]
     Thread,
     #[error("the result cannot be printed ({0})")]
@@ -106,6 +121,16 @@ struct Stage {
 }
 
 pub fn run(args: &Args) -> Result<(), BenchError> {
+    if let Some(folder) = &args.peers {
+        return peers::run(&peers::Setting {
+            folder: folder.as_deref(),
+            python: args.python.as_deref(),
+            litert: args.litert,
+            rounds: args.rounds.get(),
+            threads: args.threads.get(),
+            json: args.json,
+        });
+    }
     let (bundle, _) = load(args.model.as_deref())?;
     if let Some(seconds) = args.live {
         let length = Duration::from_secs(seconds.get().into());

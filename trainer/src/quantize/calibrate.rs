@@ -45,7 +45,9 @@ pub struct Runner {
 impl Runner {
     /// Gives the values named `outputs`, in this order.
     pub fn new(graph: &FloatGraph, outputs: &[&str]) -> Result<Self, QuantizeError> {
-        let model = tract_onnx::onnx().model_for_proto_model(&graph.model(outputs)).map_err(run_error)?;
+        // Else an input that is asked for as an output loses its shape.
+        let reader = tract_onnx::onnx().with_ignore_output_shapes(false);
+        let model = reader.model_for_proto_model(&graph.model(outputs)).map_err(run_error)?;
         let plan = model.into_optimized().and_then(|model| model.into_runnable()).map_err(run_error)?;
         let names = outputs.iter().map(|&name| name.to_owned()).collect();
         Ok(Self { state: plan.spawn().map_err(run_error)?, names })

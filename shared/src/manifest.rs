@@ -6,8 +6,10 @@ use crate::decade::{COUNT, Decade};
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
-/// The format this code reads and writes. A change that old devices cannot follow raises it.
-pub const FORMAT: u32 = 2;
+/// The format this code writes. A change that old devices cannot follow raises it.
+pub const FORMAT: u32 = 3;
+/// The oldest format that this code reads; 3 added [`Quantization::Int8`].
+pub const OLDEST_FORMAT: u32 = 2;
 /// Name of the manifest's own file in a bundle.
 pub const FILE_NAME: &str = "manifest.json";
 /// Name of the generator's file in a bundle.
@@ -57,7 +59,7 @@ pub enum Kind {
     Edit,
 }
 
-/// How the weights are stored.
+/// How the weights are stored, and what is computed with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quantization {
@@ -65,6 +67,9 @@ pub enum Quantization {
     None,
     /// Convolution weights in int8 with a scale per output channel, computed with in float.
     Int8Weights,
+    /// Convolutions in int8: weights as in [`Self::Int8Weights`], the maps between them in bytes with a scale each, calibrated on
+    /// faces; written as QuantizeLinear and DequantizeLinear.
+    Int8,
 }
 
 /// One file of the bundle.
@@ -97,7 +102,9 @@ pub struct Measure {
 /// Why a manifest is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ManifestError {
-    #[error("manifest format {found} is not known here (expected {FORMAT}); use a bundle and a mirror of the same age")]
+    #[error(
+        "manifest format {found} is not known here (expected {OLDEST_FORMAT} to {FORMAT}); use a bundle and a mirror of the same age"
+    )]
     Format { found: u32 },
     #[error("crop size {found} is outside {} to {} pixels, or not a multiple of 4", SIZES.start(), SIZES.end())]
     Size { found: u32 },
@@ -123,7 +130,7 @@ pub enum ManifestError {
 impl Manifest {
     /// Checks all that can be checked without the other files.
     pub fn validate(&self) -> Result<(), ManifestError> {
-        if self.format != FORMAT {
+        if !is_known(self.format) {
             return Err(ManifestError::Format { found: self.format });
         }
         if !SIZES.contains(&self.size) || !self.size.is_multiple_of(4) {
@@ -160,6 +167,10 @@ impl Manifest {
     }
 }
 
+fn is_known(format: u32) -> bool {
+    (OLDEST_FORMAT..=FORMAT).contains(&format)
+}
+
 impl FileEntry {
     fn validate(&self) -> Result<(), ManifestError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -177,7 +188,7 @@ impl FileEntry {
 
 #[cfg(feature = "std")]
 mod json {
-    use super::{FORMAT, Manifest, ManifestError};
+    use super::{Manifest, ManifestError, is_known};
     use serde::Deserialize;
 
     impl Manifest {
@@ -190,7 +201,7 @@ mod json {
             }
             let refuse = |error: serde_json::Error| ManifestError::Json(error.to_string());
             let head: Head = serde_json::from_slice(json).map_err(refuse)?;
-            if head.format != FORMAT {
+            if !is_known(head.format) {
                 return Err(ManifestError::Format { found: head.format });
             }
             let manifest: Self = serde_json::from_slice(json).map_err(refuse)?;
@@ -255,7 +266,7 @@ mod tests {
 
     #[test]
     fn each_flaw_is_named() {
-        assert_eq!(edited("\"format\": 2", "\"format\": 3"), Err(ManifestError::Format { found: 3 }));
+        assert_eq!(edited("\"format\": 3", "\"format\": 4"), Err(ManifestError::Format { found: 4 }));
         assert_eq!(edited("\"size\": 128", "\"size\": 8192"), Err(ManifestError::Size { found: 8192 }));
         assert_eq!(edited("\"size\": 128", "\"size\": 130"), Err(ManifestError::Size { found: 130 }));
         assert_eq!(edited("\"10s\"", "\"20s\""), Err(ManifestError::Decades));
@@ -273,7 +284,14 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_named_before_its_new_keys() {
-        assert_eq!(Manifest::from_json(br#"{"format": 3, "colour": true}"#), Err(ManifestError::Format { found: 3 }));
+        assert_eq!(Manifest::from_json(br#"{"format": 4, "colour": true}"#), Err(ManifestError::Format { found: 4 }));
+    }
+
+    #[test]
+    fn the_format_before_is_read() {
+        let old = edited("\"format\": 3", "\"format\": 2").unwrap();
+        assert_eq!(old, Manifest { format: 2, ..manifest() });
+        assert_eq!(edited("\"format\": 3", "\"format\": 1"), Err(ManifestError::Format { found: 1 }));
     }
 
     proptest! {

@@ -149,12 +149,12 @@ pub const BUNDLES: &[Bundle] = &[
     },
     Bundle {
         what: "a newer format",
-        make: |folder| edit(folder, "\"format\": 2", "\"format\": 3"),
-        says: &["format", "3"],
+        make: |folder| edit(folder, "\"format\": ", "\"format\": 9"),
+        says: &["format", "9"],
     },
     Bundle {
         what: "an unknown key",
-        make: |folder| edit(folder, "\"format\": 2", "\"format\": 2, \"colour\": true"),
+        make: |folder| edit(folder, "\"kind\": ", "\"colour\": true, \"kind\": "),
         says: &["colour"],
     },
     Bundle {

@@ -16,8 +16,8 @@ fn steps(run: &Path) -> usize {
     fs::read_to_string(run.join("losses.csv")).map_or(0, |losses| losses.lines().count().saturating_sub(1))
 }
 
-fn export(run: &Path, bundle: &Path) -> Vec<u8> {
-    trainer().arg("export").arg(run).arg("--out").arg(bundle).run().succeeded();
+fn export(run: &Path, cache: &Path, bundle: &Path) -> Vec<u8> {
+    trainer().arg("export").arg(run).arg("--cache").arg(cache).arg("--out").arg(bundle).run().succeeded();
     fs::read(bundle.join("generator.onnx")).unwrap()
 }
 
@@ -45,14 +45,14 @@ fn pictures_become_a_verified_bundle_that_ages_a_photograph() {
     let mut training = train(&cache, &run).start();
     training.wait_until("half of the training", || steps(&run) >= 30);
     assert_eq!(training.kill().code, None, "it was killed");
-    let half = export(&run, &path("half"));
+    let half = export(&run, &cache, &path("half"));
     train(&cache, &run).arg("--resume").run().succeeded();
     train(&cache, &whole).run().succeeded();
     assert_eq!(steps(&run), steps(&whole), "no step is missing or twice in the losses");
     assert!(run.join("report.html").is_file());
-    let resumed = export(&run, &bundle);
+    let resumed = export(&run, &cache, &bundle);
     assert!(resumed != half, "the rest of the training changed nothing");
-    assert!(resumed == export(&whole, &path("unbroken")), "resuming changed the weights");
+    assert!(resumed == export(&whole, &cache, &path("unbroken")), "resuming changed the weights");
 
     let verified = trainer().arg("verify").arg(&bundle).arg("--run").arg(&run).run().succeeded();
     eprintln!("{}", verified.stdout);
@@ -76,7 +76,15 @@ fn pictures_become_a_verified_bundle_that_ages_a_photograph() {
         fs::write(&checkpoint, &bytes[..bytes.len() / 2]).unwrap();
     }
     let before = fs::read(bundle.join("generator.onnx")).unwrap();
-    trainer().arg("export").arg(&run).arg("--out").arg(&bundle).run().refused(&["checkpoint"]);
+    trainer()
+        .arg("export")
+        .arg(&run)
+        .arg("--cache")
+        .arg(&cache)
+        .arg("--out")
+        .arg(&bundle)
+        .run()
+        .refused(&["checkpoint"]);
     train(&cache, &run).arg("--resume").run().refused(&["checkpoint"]);
     assert!(fs::read(bundle.join("generator.onnx")).unwrap() == before, "the older bundle is still there");
 }

@@ -5,6 +5,7 @@ use crate::evaluate;
 use crate::export::{command as export, verify};
 use crate::inspect::{dynamic, figures, layers};
 use crate::prior::{composite, sheet};
+use crate::quantize::command as quantize;
 use crate::{landmarks, pipeline, train};
 use clap::{Parser, Subcommand};
 
@@ -33,6 +34,8 @@ pub enum Stage {
     Bench(train::bench::Args),
     /// A run's generator → a bundle for the mirror
     Export(export::Args),
+    /// A bundle with weights in int8 → the same generator computed in int8, calibrated on faces
+    Quantize(quantize::Args),
     /// Compares a bundle in every engine that may run it
     Verify(verify::Args),
     /// Judges a bundle on faces never trained on: age, identity, realism, limits, fairness, steadiness
@@ -58,6 +61,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Stage::Train(args)) => train::run(args)?,
         Some(Stage::Bench(args)) => train::bench::run(args)?,
         Some(Stage::Export(args)) => export::run(args)?,
+        Some(Stage::Quantize(args)) => quantize::run(args)?,
         Some(Stage::Verify(args)) => verify::run(args)?,
         Some(Stage::Evaluate(args)) => evaluate::run(args)?,
         Some(Stage::Layers(args)) => layers::run(args)?,

@@ -1,6 +1,6 @@
 //! From a folder of faces to a quantized, verified generator, in the order of the data's walk:
-//! [`data`] → [`nets`] → [`train`] (helped by [`prior`]) → [`export`] → [`inspect`] and
-//! [`evaluate`].
+//! [`data`] → [`nets`] → [`train`] (helped by [`prior`]) → [`export`] → [`quantize`] → [`inspect`]
+//! and [`evaluate`].
 //! [`landmarks`] trains the little net that finds the points of a face, for the trainer and the device alike.
 
 pub mod cli;
@@ -13,5 +13,6 @@ pub mod memory;
 pub mod nets;
 pub mod pipeline;
 pub mod prior;
+pub mod quantize;
 pub mod recipe;
 pub mod train;

@@ -6,7 +6,7 @@ mod candidates;
 mod duplicates;
 pub mod label;
 pub mod layouts;
-mod look;
+pub(crate) mod look;
 mod ordered;
 pub mod prepare;
 pub mod quality;

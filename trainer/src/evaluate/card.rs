@@ -2,7 +2,7 @@
 
 use super::Evaluation;
 use super::tables;
-use shared::manifest::Kind;
+use shared::manifest::{Kind, Quantization};
 use shared::{Decade, Manifest};
 use std::fmt::Write as _;
 
@@ -44,6 +44,8 @@ pub fn card(manifest: &Manifest, evaluation: &Evaluation) -> String {
         "Recipe `{}`, seed {}. The trainer makes it anew from the pictures with one command.\n",
         manifest.recipe, manifest.seed
     ));
+    line("## Arithmetic\n".into());
+    line(format!("{}{}\n", arithmetic(manifest.quantization), against_float(manifest)));
     line("## Numbers\n".into());
     line(format!(
         "{} people of the val part, which is never trained on, through the device's own code: photograph, face found, aligned, aged, \
@@ -83,13 +85,60 @@ pub fn card(manifest: &Manifest, evaluation: &Evaluation) -> String {
     card
 }
 
+const fn arithmetic(quantization: Quantization) -> &'static str {
+    match quantization {
+        Quantization::None => "Weights are float, and so is all that is computed with them.",
+        Quantization::Int8Weights => {
+            "Convolution weights are stored in int8 with a scale for each output channel and computed with in float."
+        }
+        Quantization::Int8 => {
+            "Convolutions are computed in int8: weights with a scale for each output channel, the maps between them in bytes with a scale \
+             each, calibrated on faces of the train part. What draws the edit's last step stays float."
+        }
+    }
+}
+
+/// What int8 changed, if the trainer measured it.
+fn against_float(manifest: &Manifest) -> String {
+    let measured =
+        |name: &str| manifest.quality.iter().find(|measure| measure.name == name).map(|measure| measure.value);
+    let names = ["int8_faces", "int8_cosine", "int8_cosine_of_change", "int8_mean_levels", "int8_largest_levels"];
+    let [Some(faces), Some(cosine), Some(change), Some(mean), Some(largest)] = names.map(measured) else {
+        return String::new();
+    };
+    format!(
+        " Against the net before, on {faces} val faces: cosine of the pictures {cosine:.6}, of what ageing changes {change:.5}; the \
+         difference is {mean:.2} grey levels of 255 in the mean and {largest:.1} at most."
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::measures::{age, fairness, identity, limits, realism, shape};
     use super::super::subject::{Subject, tests::subject};
     use super::super::{Named, goals};
     use super::*;
-    use shared::manifest::Quantization;
+
+    #[test]
+    fn the_card_tells_what_int8_changed() {
+        let mut manifest = edge::bundle::Bundle::embedded().unwrap().manifest;
+        manifest.quality.clear();
+        assert_eq!(against_float(&manifest), "");
+        let measures = [
+            ("int8_faces", 100.0),
+            ("int8_cosine", 0.999_998),
+            ("int8_cosine_of_change", 0.9998),
+            ("int8_mean_levels", 0.04),
+            ("int8_largest_levels", 3.25),
+        ];
+        crate::export::bundle::add_measures(&mut manifest, &measures).unwrap();
+        let told = against_float(&manifest);
+        for part in ["on 100 val faces", "0.999998", "0.99980", "0.04 grey levels", "3.2 at most"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        let texts = [Quantization::None, Quantization::Int8Weights, Quantization::Int8].map(arithmetic);
+        assert!(texts[0] != texts[1] && texts[1] != texts[2]);
+    }
 
     #[test]
     fn the_card_tells_numbers_limits_and_misuse() {

@@ -4,11 +4,14 @@
 
 use super::engine::{Engine, EngineError, Seen};
 use super::faces::inside;
+use shared::manifest::Quantization;
 use shared::{Condition, Decade, decade};
 use std::fmt;
 
-/// Cosine of pictures that int8 weights must reach against float ones.
+/// Cosine of pictures that int8 must reach against float.
 pub const INT8_COSINE: f64 = 0.999;
+/// Cosine of what ageing does that int8 convolutions must reach, against float and in another engine.
+pub const INT8_CHANGE_COSINE: f64 = 0.99;
 /// Cosine of features between two engines that compute the same graph.
 const SAME_COSINE: f64 = 0.9999;
 /// Largest difference of pictures (in −1..1) between two engines that compute the same graph: a quarter of a grey level.
@@ -23,8 +26,8 @@ pub struct Contestant<'a> {
     /// Such as `int8 in tract`.
     pub name: String,
     pub engine: Box<dyn Engine + 'a>,
-    /// Weights in int8: compared with float ones by cosine only.
-    pub quantized: bool,
+    /// What it computes with.
+    pub quantization: Quantization,
 }
 
 /// What two series of values differ by, as more of them come in.
@@ -68,13 +71,36 @@ impl Difference {
     }
 }
 
+/// How far two contestants may be apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tolerance {
+    /// The same float arithmetic: a quarter of a grey level.
+    Same,
+    /// Different weights: by the direction of the pictures.
+    Weights,
+    /// Convolutions in int8 on a side or both: by the direction of what ageing does too. In two engines a value that falls between two
+    /// bytes may be rounded either way, and all that follows differs.
+    Int8,
+}
+
+impl Tolerance {
+    const fn between(a: Quantization, b: Quantization) -> Self {
+        use Quantization::{Int8, Int8Weights, None};
+        match (a, b) {
+            (Int8, _) | (_, Int8) => Self::Int8,
+            (None, None) | (Int8Weights, Int8Weights) => Self::Same,
+            (None, Int8Weights) | (Int8Weights, None) => Self::Weights,
+        }
+    }
+}
+
 /// Two contestants over all faces.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub left: String,
     pub right: String,
-    /// One side has int8 weights, the other float ones.
-    pub quantization: bool,
+    /// What the left and the right side compute with.
+    pub between: (Quantization, Quantization),
     /// Aged faces.
     pub picture: Difference,
     /// Aged faces less the faces: what ageing does.
@@ -88,19 +114,36 @@ pub struct Row {
 impl Row {
     /// What is wrong, if something is.
     pub fn flaw(&self) -> Option<String> {
-        let pair = format!("{} and {}", self.left, self.right);
-        if self.quantization {
-            let cosine = self.picture.cosine();
-            let reached = cosine >= INT8_COSINE;
-            return (!reached)
-                .then(|| format!("{pair}: cosine of the pictures is {cosine:.5}, allowed: {INT8_COSINE}"));
+        match Tolerance::between(self.between.0, self.between.1) {
+            Tolerance::Same => self.not_the_same(),
+            Tolerance::Weights => self.below("the pictures", self.picture.cosine(), INT8_COSINE),
+            Tolerance::Int8 => self
+                .below("the pictures", self.picture.cosine(), INT8_COSINE)
+                .or_else(|| self.below("the change", self.change.cosine(), INT8_CHANGE_COSINE)),
         }
-        let (largest, cosine) = (self.picture.largest(), self.features.cosine());
+    }
+
+    fn not_the_same(&self) -> Option<String> {
+        let largest = self.picture.largest();
         if largest.is_nan() || largest > SAME_MAX {
+            let pair = self.pair();
             return Some(format!("{pair}: pictures differ by up to {largest:.5}, allowed: {SAME_MAX}"));
         }
-        let close = cosine >= SAME_COSINE;
-        (!close).then(|| format!("{pair}: cosine of the features is {cosine:.6}, allowed: {SAME_COSINE}"))
+        self.below("the features", self.features.cosine(), SAME_COSINE)
+    }
+
+    fn below(&self, what: &str, cosine: f64, least: f64) -> Option<String> {
+        let reached = cosine >= least; // false for NaN
+        (!reached).then(|| format!("{}: cosine of {what} is {cosine:.6}, allowed: {least}", self.pair()))
+    }
+
+    fn pair(&self) -> String {
+        format!("{} and {}", self.left, self.right)
+    }
+
+    /// Whether the two sides hold different numbers.
+    pub fn quantizes(&self) -> bool {
+        self.between.0 != self.between.1
     }
 }
 
@@ -126,7 +169,7 @@ pub fn compare(
         .map(|&(a, b)| Row {
             left: contestants[a].name.clone(),
             right: contestants[b].name.clone(),
-            quantization: contestants[a].quantized != contestants[b].quantized,
+            between: (contestants[a].quantization, contestants[b].quantization),
             picture: Difference::default(),
             change: Difference::default(),
             features: Difference::default(),
@@ -211,7 +254,7 @@ impl Agreement {
         let least = (1..decade::COUNT).map(|i| self.changes[i - 1][i]).fold(f64::INFINITY, f64::min);
         let mut measures =
             vec![("levels_changed_10s_to_60s", ends as f32), ("levels_changed_least_step", least as f32)];
-        if let Some(row) = self.rows.iter().find(|row| row.quantization) {
+        if let Some(row) = self.rows.iter().find(|row| row.quantizes()) {
             measures.extend([
                 ("int8_faces", self.faces as f32),
                 ("int8_cosine", row.picture.cosine() as f32),

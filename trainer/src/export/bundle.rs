@@ -75,11 +75,6 @@ pub fn manifest(
     onnx: &[u8],
 ) -> Result<Manifest, BundleError> {
     let features: Result<Vec<_>, _> = features.iter().map(|stage| text("features", &stage.name())).collect();
-    let file = FileEntry {
-        name: text("files", GENERATOR_FILE)?,
-        bytes: onnx.len() as u64,
-        sha256: text("sha256", &sha256(onnx))?,
-    };
     let manifest = Manifest {
         format: FORMAT,
         name: text("name", &origin.name)?,
@@ -89,7 +84,7 @@ pub fn manifest(
         template: text("template", TEMPLATE_NAME)?,
         quantization,
         features: list("features", &features?)?,
-        files: list("files", &[file])?,
+        files: list("files", &[generator_file(onnx)?])?,
         licence: text("licence", &origin.licence)?,
         attribution: text("attribution", &origin.attribution)?,
         recipe: text("recipe", &origin.recipe)?,
@@ -99,6 +94,19 @@ pub fn manifest(
     };
     manifest.validate()?;
     Ok(manifest)
+}
+
+/// The manifest of the same generator in another form: the bytes of its graph, and none of the numbers measured on the old ones.
+pub fn with_generator(manifest: &Manifest, quantization: Quantization, onnx: &[u8]) -> Result<Manifest, BundleError> {
+    let files = list("files", &[generator_file(onnx)?])?;
+    let manifest = Manifest { format: FORMAT, quantization, files, quality: heapless::Vec::new(), ..manifest.clone() };
+    manifest.validate()?;
+    Ok(manifest)
+}
+
+fn generator_file(onnx: &[u8]) -> Result<FileEntry, BundleError> {
+    let (name, sha256) = (text("files", GENERATOR_FILE)?, text("sha256", &sha256(onnx))?);
+    Ok(FileEntry { name, bytes: onnx.len() as u64, sha256 })
 }
 
 /// Adds measured numbers; one of the same name is replaced.

@@ -1,4 +1,5 @@
-//! `trainer export RUN --out BUNDLE`: a run's generator → graph → bundle, measured on val faces if a cache is given.
+//! `trainer export RUN --out BUNDLE --cache CACHE`: a run's generator → graph → computed in int8, calibrated on the cache's train
+//! faces → bundle, measured on its val faces. With weights in int8 or float alone it needs no faces.
 //! `trainer export --untrained` writes a recipe's generator as it is before training, of any width, for measuring speed.
 
 use super::agreement::Agreement;
@@ -9,6 +10,10 @@ use super::onnx::GraphError;
 use super::onnxruntime::Wanted;
 use super::source::{SourceError, Trained};
 use super::verify::{VerifyError, cache_faces, examine};
+use crate::data::record::Split;
+use crate::quantize::calibrate::samples;
+use crate::quantize::faces::{FacesError, Source};
+use crate::quantize::{CALIBRATION_FACES, QuantizeError, quantize};
 use crate::recipe::{Recipe, RecipeError};
 use shared::manifest::Quantization;
 use std::path::PathBuf;
@@ -34,13 +39,16 @@ pub struct Args {
     /// The bundle's folder; an older bundle there is replaced when the new one is whole
     #[arg(long)]
     pub out: PathBuf,
+    /// Weights in int8, computed with in float: a file as small, slower, a little nearer to the run's net
+    #[arg(long, conflicts_with = "float")]
+    pub weights_only: bool,
     /// Float weights, four times as large
     #[arg(long)]
     pub float: bool,
-    /// Measures int8 against float on the val faces of this cache and writes the numbers into the manifest
-    #[arg(long)]
+    /// Calibrates on the train faces of this cache, measures int8 against float on its val faces and writes the numbers into the manifest
+    #[arg(long, required_unless_present_any = ["weights_only", "float", "untrained"])]
     pub cache: Option<PathBuf>,
-    /// How many faces of the cache
+    /// How many val faces of the cache to measure on
     #[arg(long, default_value_t = 200)]
     pub faces: usize,
     /// The bundle's name; the recipe's unless given
@@ -67,6 +75,10 @@ pub enum ExportError {
     Measure(#[from] VerifyError),
     #[error(transparent)]
     Engine(#[from] EngineError),
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    #[error(transparent)]
+    Faces(#[from] FacesError),
 }
 
 /// Exports; nothing is written unless the graph loads in tract and, with a cache, agrees with the float net.
@@ -76,9 +88,19 @@ pub fn run(args: &Args) -> Result<(), ExportError> {
         None => untrained(args)?,
     };
     let generator = &trained.generator;
-    let quantization = if args.float { Quantization::None } else { Quantization::Int8Weights };
+    // Without training there are no faces to calibrate on.
+    let quantization = match (args.float, args.weights_only || args.untrained) {
+        (true, _) => Quantization::None,
+        (_, true) => Quantization::Int8Weights,
+        _ => Quantization::Int8,
+    };
     let features = default_features(generator);
-    let onnx = graph(generator, quantization, &features)?;
+    let mut onnx = graph(generator, quantization, &features)?;
+    if let (Quantization::Int8, Some(cache)) = (quantization, &args.cache) {
+        let size = generator.config.size as usize;
+        let faces = Source::Cache(cache.clone()).faces(Split::Train, CALIBRATION_FACES, size)?;
+        onnx = quantize(&onnx, &samples(faces))?;
+    }
     let mut manifest = bundle::manifest(&origin(args, &trained), &generator.config, quantization, &features, &onnx)?;
     if let Some(cache) = &args.cache {
         let faces = cache_faces(cache, args.faces, manifest.size as usize)?;

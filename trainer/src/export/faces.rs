@@ -1,5 +1,5 @@
-//! The faces that engines are compared on: crops of a cache's val part, all decades alike, or seeded synthetic ones where
-//! there is no cache. Each is `[3, S, S]` in −1..1.
+//! The faces that engines are compared and calibrated on: crops of a part of a cache, all decades alike, or seeded synthetic ones
+//! where there is no cache. Each is `[3, S, S]` in −1..1.
 
 use crate::data::cache::{Cache, CacheError, Split};
 use image::RgbImage;
@@ -8,14 +8,14 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shared::{Decade, pixel};
 
-/// At most `count` val faces, in turn from each decade, at side `size`.
-pub fn from_cache(cache: &Cache, count: usize, size: usize) -> Result<Vec<Vec<f32>>, CacheError> {
-    val_indices(cache, count).into_iter().map(|index| load(cache, index, size)).collect()
+/// At most `count` faces of a part, in turn from each decade, at side `size`.
+pub fn from_cache(cache: &Cache, split: Split, count: usize, size: usize) -> Result<Vec<Vec<f32>>, CacheError> {
+    indices(cache, split, count).into_iter().map(|index| load(cache, index, size)).collect()
 }
 
-/// At most `count` val faces of a cache, in turn from each decade.
-pub fn val_indices(cache: &Cache, count: usize) -> Vec<usize> {
-    let decades = Decade::ALL.map(|decade| cache.indices(Split::Val, decade));
+/// At most `count` faces of a cache's part, in turn from each decade.
+pub fn indices(cache: &Cache, split: Split, count: usize) -> Vec<usize> {
+    let decades = Decade::ALL.map(|decade| cache.indices(split, decade));
     let longest = decades.iter().map(Vec::len).max().unwrap_or_default();
     let in_turn = (0..longest).flat_map(|i| decades.iter().filter_map(move |faces| faces.get(i).copied()));
     in_turn.take(count).collect()

@@ -1,5 +1,5 @@
-//! From a trained generator to a verified bundle: nets → ONNX graph (weights in int8) → bundle folder → comparison of every
-//! engine that may run it.
+//! From a trained generator to a verified bundle: nets → ONNX graph (weights in int8) → computed in int8 ([`crate::quantize`]) →
+//! bundle folder → comparison of every engine that may run it.
 
 pub mod agreement;
 pub mod bundle;
@@ -8,10 +8,11 @@ pub mod edit;
 pub mod engine;
 pub mod faces;
 pub mod generator;
+pub mod int8;
 pub mod onnx;
 pub mod onnxruntime;
 pub mod operators;
 pub mod source;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod verify;

@@ -1,7 +1,7 @@
 //! `trainer verify BUNDLE`: is the bundle whole, does every engine agree on it, and does each decade change the face?
 //!
 //! With `--run` the float net of the run is held against it as well: tch float ↔ ONNX float in tract ↔ ONNX int8 in tract ↔
-//! onnxruntime. What is out of tolerance is an error.
+//! onnxruntime. What is out of tolerance is an error; how much is allowed depends on what the two compute with.
 
 use super::agreement::{Agreement, Contestant, changes, compare};
 use super::engine::{EngineError, MirrorEngine, TchEngine};
@@ -10,7 +10,7 @@ use super::generator::graph;
 use super::onnx::GraphError;
 use super::onnxruntime::{OrtEngine, Wanted};
 use super::source::{SourceError, Trained};
-use crate::data::cache::{Cache, CacheError};
+use crate::data::cache::{Cache, CacheError, Split};
 use crate::nets::{Generator, Stage};
 use edge::bundle::{Bundle, BundleError};
 use shared::Manifest;
@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> Result<(), VerifyError> {
 
 /// The val faces of the cache in `folder`.
 pub fn cache_faces(folder: &std::path::Path, count: usize, size: usize) -> Result<Vec<Vec<f32>>, VerifyError> {
-    let faces = faces::from_cache(&Cache::open(folder)?, count, size)?;
+    let faces = faces::from_cache(&Cache::open(folder)?, Split::Val, count, size)?;
     if faces.is_empty() { Err(VerifyError::NoFaces(folder.to_owned())) } else { Ok(faces) }
 }
 
@@ -103,19 +103,23 @@ pub fn examine(
     faces: &[Vec<f32>],
     onnxruntime: &Wanted,
 ) -> Result<Agreement, VerifyError> {
-    let quantized = manifest.quantization != Quantization::None;
-    let bundled = if quantized { "int8" } else { "bundle" };
+    let quantization = manifest.quantization;
+    let bundled = match quantization {
+        Quantization::None => "bundle",
+        Quantization::Int8Weights => "int8 weights",
+        Quantization::Int8 => "int8",
+    };
     let mut contestants = Vec::new();
     let mut skipped = Vec::new();
     let mut pairs = Vec::new();
     let python = onnxruntime.find();
 
     let engine = Box::new(MirrorEngine::new(manifest, onnx)?);
-    contestants.push(Contestant { name: format!("{bundled} in tract"), engine, quantized });
+    contestants.push(Contestant { name: format!("{bundled} in tract"), engine, quantization });
     match &python {
         Ok(python) => {
             pairs.push((0, contestants.len()));
-            contestants.push(ort(bundled, OrtEngine::start(python, manifest.kind, onnx)?, quantized));
+            contestants.push(ort(bundled, OrtEngine::start(python, manifest.kind, onnx)?, quantization));
         }
         Err(reason) => skipped.push((format!("{bundled} in onnxruntime"), reason.clone())),
     }
@@ -127,13 +131,13 @@ pub fn examine(
             let float = graph(generator, Quantization::None, &features)?;
             let (tch, tract) = (contestants.len(), contestants.len() + 1);
             let engine = Box::new(TchEngine::new(generator, &features));
-            contestants.push(Contestant { name: "float in tch".into(), engine, quantized: false });
+            contestants.push(Contestant { name: "float in tch".into(), engine, quantization: Quantization::None });
             let engine = Box::new(MirrorEngine::new(manifest, &float)?);
-            contestants.push(Contestant { name: "float in tract".into(), engine, quantized: false });
+            contestants.push(Contestant { name: "float in tract".into(), engine, quantization: Quantization::None });
             pairs.splice(0..0, [(tch, tract), (tract, 0)]);
             if let Ok(python) = &python {
                 pairs.insert(1, (tract, contestants.len()));
-                contestants.push(ort("float", OrtEngine::start(python, manifest.kind, &float)?, false));
+                contestants.push(ort("float", OrtEngine::start(python, manifest.kind, &float)?, Quantization::None));
             }
         }
         None => skipped.push(("float in tch and tract".into(), "no --run given".into())),
@@ -144,8 +148,9 @@ pub fn examine(
     Ok(Agreement { faces: faces.len(), rows, skipped, changes })
 }
 
-fn ort(weights: &str, engine: OrtEngine, quantized: bool) -> Contestant<'static> {
-    Contestant { name: format!("{weights} in onnxruntime {}", engine.version()), engine: Box::new(engine), quantized }
+fn ort(weights: &str, engine: OrtEngine, quantization: Quantization) -> Contestant<'static> {
+    let name = format!("{weights} in onnxruntime {}", engine.version());
+    Contestant { name, engine: Box::new(engine), quantization }
 }
 
 fn same_net(manifest: &Manifest, generator: &Generator) -> Result<(), VerifyError> {

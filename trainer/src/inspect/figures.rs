@@ -5,7 +5,7 @@ use super::InspectError;
 use super::canvas::{self, Canvas, LINE};
 use super::layers::{age, condition};
 use super::subject::{SubjectError, from_photo, tensor};
-use crate::data::cache::Cache;
+use crate::data::cache::{Cache, Split};
 use crate::export::faces;
 use crate::export::source::Trained;
 use edge::face::FaceFinder;
@@ -54,7 +54,7 @@ fn people(args: &Args, size: i64) -> Result<Vec<Tensor>, SubjectError> {
         }
     }
     if let Some(folder) = &args.cache {
-        let faces = faces::from_cache(&Cache::open(folder)?, args.people, size as usize)?;
+        let faces = faces::from_cache(&Cache::open(folder)?, Split::Val, args.people, size as usize)?;
         people.extend(faces.iter().map(|face| tensor(face, size)));
     }
     if people.is_empty() { Err(SubjectError::Nobody) } else { Ok(people) }

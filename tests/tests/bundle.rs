@@ -47,7 +47,7 @@ fn the_mirror_goes_on_without_ageing_when_its_bundle_is_refused() {
     let work = folder();
     let bundle = work.path().join("bundle");
     bad::shipped_bundle(&bundle);
-    bad::edit(&bundle, "\"format\": 2", "\"format\": 3");
+    bad::edit(&bundle, "\"format\": ", "\"format\": 9");
     let screen = work.path().join("screen");
     let outcome = edge()
         .args(["run", "--for", "1", "--screen"])

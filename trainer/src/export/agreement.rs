@@ -9,9 +9,9 @@ use shared::{Condition, Decade, decade};
 use std::fmt;
 
 /// Cosine of pictures that int8 must reach against float.
-pub const INT8_COSINE: f64 = 0.999;
+pub const INT8_COSINE: f64 = 0.98;
 /// Cosine of what ageing does that int8 convolutions must reach, against float and in another engine.
-pub const INT8_CHANGE_COSINE: f64 = 0.99;
+pub const INT8_CHANGE_COSINE: f64 = 0.98;
 /// Cosine of features between two engines that compute the same graph.
 const SAME_COSINE: f64 = 0.9999;
 /// Largest difference of pictures (in −1..1) between two engines that compute the same graph: a quarter of a grey level.

@@ -144,7 +144,7 @@ impl EvalOp for Planned {
 
 impl TypedOp for Planned {
     fn output_facts(&self, _: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        Ok(self.plan.outputs().iter().map(|shape| f32::fact(shape)).collect())
+        Ok(self.plan.outputs().iter().map(f32::fact).collect())
     }
 
     as_op!();

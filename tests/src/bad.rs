@@ -355,13 +355,13 @@ pub const CALLS: &[Call] = &[
     Call {
         what: "an export of a run that is not there",
         make: |_| {},
-        args: "export missing --out bundle",
+        args: "export missing --out bundle --weights-only",
         says: &["missing"],
     },
     Call {
         what: "an export of a run without a checkpoint",
         make: |work| fs::create_dir(work.join("run")).expect("a temporary folder"),
-        args: "export run --out bundle",
+        args: "export run --out bundle --weights-only",
         says: &["run"],
     },
     Call { what: "a bundle that is not there", make: |_| {}, args: "verify missing", says: &["missing"] },

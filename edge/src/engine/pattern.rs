@@ -104,7 +104,7 @@ impl Finder<'_> {
                 }
             }
         }
-        if weights.contains(&i8::MIN) {
+        if weights.is_empty() || weights.contains(&i8::MIN) {
             return None;
         }
         if self.is_only_for(input(node, 1)?, at) {
@@ -365,7 +365,9 @@ fn geometry(node: &tract_onnx::pb::NodeProto, filter: &Filter, reflected: Option
     let own: [usize; 4] = sizes(node, "pads").unwrap_or(vec![0; 4]).try_into().ok()?;
     let &[stride, same] = strides.as_slice() else { return None };
     let fits = plain && stride == same && stride > 0 && (reflected.is_none() || own == [0; 4]);
-    let kernel_fits = filter.kernel.iter().all(|&side| side > 0 && side <= 15);
+    // Far larger ones are no layer that anybody trains.
+    let pads_fit = own.iter().chain(reflected.iter().flatten()).all(|&pad| pad <= 64);
+    let kernel_fits = pads_fit && stride <= 64 && filter.kernel.iter().all(|&side| side > 0 && side <= 15);
     let ([top, left, bottom, right], border) = match reflected {
         Some(pads) => (pads, Border::Reflect),
         None => (own, Border::Zero),

@@ -306,6 +306,15 @@ fn a_graph_without_bytes_stays_as_it_is() {
 }
 
 #[test]
+fn an_absurd_layer_stays_with_tract() {
+    for case in [Case { pads: [100; 4], reflects: false, ..small() }, Case { stride: 65, ..small() }] {
+        let fused = model(case.model(), &["end"], Options::default()).unwrap();
+        assert_eq!(regions(&fused), 0);
+        assert_eq!(run(fused, &case.inputs()), plain(&case.model(), &case.inputs()));
+    }
+}
+
+#[test]
 fn a_border_wider_than_the_map_is_refused_with_its_numbers() {
     let case = Case { pads: [8; 4], kernel: [5, 5], ..small() };
     let fused = model(case.model(), &["end"], Options::default()).unwrap();

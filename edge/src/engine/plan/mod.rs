@@ -74,6 +74,8 @@ enum Ending {
 pub enum PlanError {
     #[error("a convolution's kernel is larger than its source of {0:?} rows and columns")]
     TooSmall([usize; 2]),
+    #[error("a map without pixels")]
+    Empty,
     #[error("a transposed convolution whose stride is larger than its kernel")]
     Holes,
     #[error("`{tensor}` is {found:?}, expected {expected}")]
@@ -231,6 +233,9 @@ impl<'a> Planner<'a> {
                 [filter.channels, rows, columns]
             }
         };
+        if sides.contains(&0) {
+            return Err(PlanError::Empty);
+        }
         if let Some(map) = layer.target() {
             self.sides.insert(map.name.clone(), sides);
         }

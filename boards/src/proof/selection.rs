@@ -21,8 +21,8 @@ const LONG: [&str; 5] = [
     "scene::tests::no_language_is_set_in_tiny_type",
 ];
 
-/// Tests of what runs in tract, which chooses its kernels by the processor.
-const KERNELS: [&str; 4] = ["agreement::", "ager::", "face::net::", "mirror::"];
+/// Tests of what runs in tract or in the engine, which choose their kernels by the processor.
+const KERNELS: [&str; 5] = ["agreement::", "ager::", "engine::", "face::net::", "mirror::"];
 
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error("no test's name begins with `{0}`; boards/src/proof/selection.rs must follow the tests")]

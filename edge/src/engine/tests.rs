@@ -234,7 +234,7 @@ fn plain(proto: &ModelProto, inputs: &TVec<TValue>) -> Result<Vec<f32>, String> 
 
 proptest! {
     // Fewer where a processor is likely to be an emulated one.
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(target_arch = "aarch64") { 60 } else { 300 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(target_arch = "aarch64") { 30 } else { 300 }))]
 
     #[test]
     fn a_layer_is_what_tract_makes_of_it(case in cases()) {

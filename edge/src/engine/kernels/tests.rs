@@ -25,7 +25,7 @@ impl Random {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(target_arch = "aarch64") { 100 } else { 400 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(target_arch = "aarch64") { 40 } else { 400 }))]
 
     #[test]
     fn sums_are_the_reference(

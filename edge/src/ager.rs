@@ -78,13 +78,18 @@ impl Ager {
 
     /// A generator with or without features, computed as the options say.
     pub fn with(bundle: &Bundle, features: bool, options: Options) -> Result<Self, AgerError> {
+        // The loader panics on some graphs that no exporter writes; such a graph is refused like any other.
+        catch_unwind(AssertUnwindSafe(|| Self::load(bundle, features, options)))
+            .unwrap_or_else(|_| Err(AgerError::Load("the graph is malformed".into())))
+    }
+
+    /// Loads the generator and ages a grey face once.
+    fn load(bundle: &Bundle, features: bool, options: Options) -> Result<Self, AgerError> {
         let manifest = &bundle.manifest;
         let named = manifest.features.iter().filter(|_| features);
         let features = named.map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
         let size = manifest.size as usize;
-        // The loader panics on some graphs that no exporter writes; such a graph is refused like any other.
-        let state = catch_unwind(AssertUnwindSafe(|| plan(bundle, &features, options)))
-            .unwrap_or_else(|_| Err(AgerError::Load("the graph is malformed".into())))?;
+        let state = plan(bundle, &features, options)?;
         let zeros = |shape: &[usize]| Tensor::zero::<f32>(shape).map(Arc::new).map_err(run_error);
         let face = zeros(&[1, 3, size, size])?;
         let age = zeros(&[1, decade::COUNT])?;

@@ -8,6 +8,10 @@ use super::layer::{
 };
 use std::collections::{HashMap, HashSet};
 
+/// Weights of one output channel whose sum of products stays below 5·10⁸, so that it, what the zero point takes away and the
+/// bias fit 32 bits together.
+const MOST_WEIGHTS: usize = 15_000;
+
 /// All layers of a graph, in an order in which they can be computed.
 pub fn layers(graph: &Graph<'_>) -> Vec<Layer> {
     let mut finder = Finder { graph, taken: HashSet::new(), layers: Vec::new() };
@@ -104,7 +108,7 @@ impl Finder<'_> {
                 }
             }
         }
-        if weights.is_empty() || weights.contains(&i8::MIN) {
+        if weights.is_empty() || weights.contains(&i8::MIN) || depth * rows * columns > MOST_WEIGHTS {
             return None;
         }
         if self.is_only_for(input(node, 1)?, at) {
@@ -155,7 +159,7 @@ impl Finder<'_> {
         };
         let fits = numbers.len() == steps.len() && numbers.iter().all(|number| number.is_finite());
         // `as` keeps what is too large at the largest.
-        let bias = |(number, step): (&f32, &f32)| (number / step).round_ties_even().clamp(-1e9, 1e9) as i32;
+        let bias = |(number, step): (&f32, &f32)| (number / step).round_ties_even().clamp(-5e8, 5e8) as i32;
         fits.then(|| numbers.iter().zip(steps).map(bias).collect())
     }
 

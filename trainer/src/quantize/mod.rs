@@ -29,7 +29,7 @@ pub enum QuantizeError {
     #[error("weight `{name}` cannot be read: {reason}; export the bundle again")]
     Weight { name: String, reason: String },
     #[error(
-        "no layer of the generator can be quantized: it has no convolution with a batch of 1, one group and {} outputs",
+        "no layer of the generator can be quantized: it has no convolution with a batch of 1, one group and {} channels",
         layers::LEAST_CHANNELS
     )]
     Nothing,

@@ -36,8 +36,8 @@ pub use passes::{Finish, Other, quantize, requantize};
 /// Sums of products, exact in `i32`: `acc` is `[bases.len()][16 · weights.blocks()]` and is overwritten.
 ///
 /// `bases` are the byte offsets of the output pixels, `runs` those of the filter's runs relative to them. Bytes are
-/// unsigned, or signed where [`Isa::flip`] is 0x80. Equal steps between bases are fastest; strips of 32 to 64 pixels
-/// keep `acc` in the first cache.
+/// unsigned, or signed where [`Isa::flip`] is 0x80. Equal steps between bases are fastest; strips of 32 to 128 pixels,
+/// the fewer the more channels, keep `acc` in the first cache.
 ///
 /// # Panics
 ///

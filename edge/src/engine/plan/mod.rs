@@ -5,11 +5,13 @@
 //! on the way → norm, condition, sum and activation in one pass → next map, with the border that its readers want.
 
 mod convolution;
+mod edges;
 mod finishing;
 mod layout;
+mod memory;
 mod run;
 
-pub use run::Memory;
+pub use memory::Memory;
 
 use super::kernels::Isa;
 use super::layer::{Border, Convolution, End, Kind, Layer, Map, Scale};

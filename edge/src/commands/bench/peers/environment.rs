@@ -104,7 +104,8 @@ fn succeed(command: &mut Command) -> Result<(), String> {
         return Ok(());
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
-    Err(complaint.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message").trim().to_owned())
+    let last = complaint.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message").trim();
+    Err(format!("{name}: {last}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The boards that the mirror is meant for: what is known of them, and their packages and images.
 
 mod board;
+mod count;
 mod cross;
 mod deb;
 mod emulator;
@@ -35,6 +36,21 @@ enum Command {
     Check,
     /// Builds the mirror for the boards' processor (aarch64) and says where it lies.
     Build,
+    /// Counts what generators cost on the boards' processors, in the mirror's engine and in others: instructions of one run on
+    /// an emulated processor, the fewest cycles that its core needs for them, and what that means for each board.
+    Count {
+        /// Nets, as `edge bench --peers [FOLDER] --keep DIR` leaves them.
+        #[arg(value_name = "DIR")]
+        nets: PathBuf,
+        #[arg(long, value_enum, value_name = "CORE", num_args = 1.., default_values = ["cortex-a72", "cortex-a76"])]
+        cpu: Vec<proof::Processor>,
+        /// Only these engines: ours, tract, onnxruntime, ncnn.
+        #[arg(long, value_name = "ENGINE", num_args = 1..)]
+        engine: Vec<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Makes a Debian package for arm64: Raspberry Pi OS, Debian, Jetson's Ubuntu.
     Deb {
         /// Folder for the package.
@@ -131,12 +147,17 @@ fn main() -> anyhow::Result<()> {
         Command::Show { board } => print!("{}", sheet(&board::named(&cli.folder, &board)?)),
         Command::Check => check(&cli.folder)?,
         Command::Build => {
-            let cross::Built { edge, hardware, glibc } = cross::build(&cross::Job::default())?;
+            let cross::Built { edge, hardware, net: _, glibc } = cross::build(&cross::Job::default())?;
             println!(
                 "edge      {}\nhardware  {}\nneeds the GNU C library {glibc} or newer",
                 edge.display(),
                 hardware.display()
             );
+        }
+        Command::Count { nets, cpu, engine, json } => {
+            let boards = board::all(&cli.folder)?;
+            let (processors, engines) = (&cpu, &engine);
+            count::run(&count::Setting { nets: &nets, processors, engines, boards: &boards, json })?;
         }
         Command::Deb { out, binary } => {
             let binary = binary.map_or_else(|| cross::build(&cross::Job::default()).map(|built| built.edge), Ok)?;

@@ -55,6 +55,8 @@ pub struct Built {
     pub edge: PathBuf,
     /// Hands and eyes for an emulated machine (`edge/examples/hardware.rs`).
     pub hardware: PathBuf,
+    /// One net in this mirror's engine or in tract (`edge/examples/net.rs`).
+    pub net: PathBuf,
     /// The oldest GNU C library that can run `edge`.
     pub glibc: glibc::Version,
 }
@@ -82,8 +84,9 @@ pub fn build(job: &Job) -> Result<Built, CrossError> {
     let program = |name| artifacts.iter().find(|(it, _)| it == name).map(|(_, path)| path.clone());
     let edge = program("edge").ok_or(CrossError::NotBuilt("edge"))?;
     let hardware = program("hardware").ok_or(CrossError::NotBuilt("hardware"))?;
+    let net = program("net").ok_or(CrossError::NotBuilt("net"))?;
     let glibc = glibc::needed(&edge)?;
-    Ok(Built { edge, hardware, glibc })
+    Ok(Built { edge, hardware, net, glibc })
 }
 
 /// Builds the unit tests of `shared` and `edge` for a board, optimised as the mirror is.

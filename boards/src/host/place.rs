@@ -28,7 +28,8 @@ pub fn results() -> PathBuf {
 /// What can be fetched or made again: `ATGB_CACHE`, else `~/.cache/as-time-goes-by`, and `boards` in it.
 pub fn cache() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into()));
-    let base = std::env::var_os("ATGB_CACHE").map_or_else(|| home().join(".cache/as-time-goes-by"), PathBuf::from);
+    let named = std::env::var_os("ATGB_CACHE").filter(|folder| !folder.is_empty());
+    let base = named.map_or_else(|| home().join(".cache/as-time-goes-by"), PathBuf::from);
     base.join("boards")
 }
 

@@ -1,7 +1,9 @@
 //! Another program: it runs in silence, and if it fails, its own last words go into the error.
 
 use std::ffi::OsStr;
-use std::process::{Command, ExitStatus, Stdio};
+use std::fs::File;
+use std::io;
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
@@ -16,12 +18,21 @@ const LINES: usize = 20;
 
 /// Runs a program to its end, without input, and returns what it wrote to its standard output.
 pub fn run(command: &mut Command) -> Result<Vec<u8>, ProcessError> {
-    let output = command.stdin(Stdio::null()).output().map_err(|source| start(command, source))?;
+    finished(command.stdin(Stdio::null()).output(), command)
+}
+
+fn finished(output: io::Result<Output>, command: &Command) -> Result<Vec<u8>, ProcessError> {
+    let output = output.map_err(|source| start(command, source))?;
     if output.status.success() {
         return Ok(output.stdout);
     }
     let words = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
     Err(ProcessError::Failed { command: line(command), status: output.status, words: tail(words) })
+}
+
+/// The same for a program that reads its standard input.
+pub fn fed(command: &mut Command, input: File) -> Result<Vec<u8>, ProcessError> {
+    finished(command.stdin(input).output(), command)
 }
 
 /// Runs a program that talks to the user itself: its output goes where ours goes.

@@ -7,7 +7,7 @@ mod disk;
 mod first_steps;
 pub mod layout;
 mod modules;
-mod packages;
+pub mod packages;
 mod system;
 
 use crate::board::{Board, Boot};

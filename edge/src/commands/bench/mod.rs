@@ -46,6 +46,9 @@ pub struct Args {
     /// With --peers: a Python that has the peers already
     #[arg(long, value_name = "PYTHON", requires = "peers")]
     python: Option<PathBuf>,
+    /// With --peers: keep the nets as the engines get them in a folder, for `boards count`
+    #[arg(long, value_name = "DIR", requires = "peers")]
+    keep: Option<PathBuf>,
     /// With --peers: LiteRT too, whose converter needs TensorFlow (2 GB on disk)
     #[arg(long, requires = "peers")]
     litert: bool,
@@ -125,6 +128,7 @@ pub fn run(args: &Args) -> Result<(), BenchError> {
         return peers::run(&peers::Setting {
             folder: folder.as_deref(),
             python: args.python.as_deref(),
+            keep: args.keep.as_deref(),
             litert: args.litert,
             rounds: args.rounds.get(),
             threads: args.threads.get(),

@@ -5,6 +5,7 @@ use super::layout::Layout;
 use super::{Action, Convolve, Ending, Plan};
 use crate::engine::kernels::{Aligned, LANES};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::sync::Arc;
 
 /// Sums that go through the kernels together, and through the next pass while they are in the first cache.
@@ -72,7 +73,7 @@ impl Plan {
         // Without threads of its own a plan still gives the same result.
         let pool = (self.threads > 1).then(|| {
             let named = ThreadPoolBuilder::new().num_threads(self.threads).thread_name(|i| format!("ageing-{i}"));
-            named.build().map(Arc::new).ok()
+            named.start_handler(stay).build().map(Arc::new).ok()
         });
         let numbers = |convolve: &Convolve| match convolve.ending {
             Ending::Numbers { .. } => convolve.places() * convolve.channels.next_multiple_of(LANES),
@@ -102,6 +103,19 @@ impl Plan {
             workers: vec![worker; self.threads],
             pool: pool.flatten(),
         }
+    }
+}
+
+/// Keeps a thread on a core of its own, the last ones first: the threads of a frame wait for each other many times, and the
+/// kernel puts two of them on one core for as long as a frame takes. The first core is left to whoever draws. Where the
+/// kernel refuses, the thread goes where it is sent.
+fn stay(thread: usize) {
+    let Ok(allowed) = sched_getaffinity(None) else { return };
+    let cores: Vec<_> = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect();
+    if let Some(core) = cores.iter().rev().nth(thread) {
+        let mut own = CpuSet::new();
+        own.set(*core);
+        let _ = sched_setaffinity(None, &own);
     }
 }
 

@@ -7,11 +7,35 @@ use super::finishing::Other;
 use super::memory::{Memory, Worker};
 use super::{Action, Convolve, Ending, Plan};
 use crate::engine::kernels::{self, Aligned, LANES};
+use rayon::Yield;
 use rayon::prelude::*;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 impl Plan {
     /// One frame: the region's inputs and outputs in their order.
     pub fn run(&self, memory: &mut Memory, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
+        let Some(pool) = memory.pool.clone() else { return self.frame(memory, inputs, outputs) };
+        // The threads stay awake from layer to layer: waking one takes as long as a small layer.
+        let frame = Mutex::new(Some((memory, outputs)));
+        let done = AtomicBool::new(false);
+        pool.broadcast(|thread| {
+            let own = if thread.index() == 0 { frame.lock().ok().and_then(|mut frame| frame.take()) } else { None };
+            if let Some((memory, outputs)) = own {
+                let _finally = Finally(&done);
+                self.frame(memory, inputs, outputs);
+            } else {
+                while !done.load(Ordering::Acquire) {
+                    if rayon::yield_now() != Some(Yield::Executed) {
+                        std::hint::spin_loop();
+                    }
+                }
+            }
+        });
+    }
+
+    /// The same, on one of the threads that share it.
+    fn frame(&self, memory: &mut Memory, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
         let flip = self.isa.flip();
         for action in &self.actions {
             match action {
@@ -51,7 +75,7 @@ impl Plan {
 
     /// The convolution's sums as they are; a transposed one's in the order of its parts.
     fn sum(&self, convolve: &Convolve, memory: &mut Memory) {
-        let Memory { maps, sums, workers, pool, .. } = memory;
+        let Memory { maps, sums, workers, .. } = memory;
         let source: &[u8] = &maps[convolve.source];
         let (padded, strip) = (convolve.channels.next_multiple_of(LANES), convolve.strip());
         let mut rest: &mut [i32] = sums;
@@ -64,18 +88,17 @@ impl Plan {
                     kernels::accumulate(self.isa, source, bases, &part.runs, &part.weights, sums);
                 }
             };
-            match pool {
-                None => work((&part.bases, own)),
-                Some(pool) => pool.install(|| {
-                    part.bases.par_chunks(piece).zip(own.par_chunks_mut(piece * padded)).for_each(work);
-                }),
+            if workers.len() == 1 {
+                work((&part.bases, own));
+            } else {
+                part.bases.par_chunks(piece).zip(own.par_chunks_mut(piece * padded)).for_each(work);
             }
         }
     }
 
     /// The convolution's sums, rounded to `memory.middle`, and each channel's moments.
     fn round(&self, convolve: &Convolve, memory: &mut Memory) {
-        let Memory { maps, middle, workers, pool, moments, .. } = memory;
+        let Memory { maps, middle, workers, moments, .. } = memory;
         let source: &[u8] = &maps[convolve.source];
         let (channels, strip) = (convolve.channels, convolve.strip());
         let middle = &mut middle[..convolve.places() * channels];
@@ -87,12 +110,11 @@ impl Plan {
                     self.round_strip(convolve, part, source, bases, worker, out);
                 }
             };
-            match pool {
-                None => work(((&mut workers[0], &part.bases), middle)),
-                Some(pool) => pool.install(|| {
-                    let out = middle.par_chunks_mut(piece * channels);
-                    workers.par_iter_mut().zip(part.bases.par_chunks(piece)).zip(out).for_each(work);
-                }),
+            if let [worker] = workers.as_mut_slice() {
+                work(((worker, &part.bases), middle));
+            } else {
+                let out = middle.par_chunks_mut(piece * channels);
+                workers.par_iter_mut().zip(part.bases.par_chunks(piece)).zip(out).for_each(work);
             }
         } else {
             let row = convolve.columns * channels;
@@ -102,11 +124,10 @@ impl Plan {
                     self.round_row(convolve, source, piece * rows + y, worker, out);
                 }
             };
-            match pool {
-                None => work((&mut workers[0], (0, middle))),
-                Some(pool) => pool.install(|| {
-                    workers.par_iter_mut().zip(middle.par_chunks_mut(rows * row).enumerate()).for_each(work);
-                }),
+            if let [worker] = workers.as_mut_slice() {
+                work((worker, (0, middle)));
+            } else {
+                workers.par_iter_mut().zip(middle.par_chunks_mut(rows * row).enumerate()).for_each(work);
             }
         }
         moments[..channels].fill((0, 0));
@@ -156,7 +177,7 @@ impl Plan {
 
     /// From `memory.middle` to the next map.
     fn finish(&self, convolve: &Convolve, memory: &mut Memory, inputs: &[&[f32]], target: &mut [u8]) {
-        let Memory { maps, middle, moments, factors, terms, others, pool, .. } = memory;
+        let Memory { maps, middle, moments, factors, terms, others, workers, .. } = memory;
         let Ending::Bytes { middle: scale, finishing, to, .. } = &convolve.ending else { return };
         let (channels, places) = (convolve.channels, convolve.places());
         let (factors, terms) = (&mut factors[..convolve.repeated()], &mut terms[..convolve.repeated()]);
@@ -199,11 +220,10 @@ impl Plan {
         };
         let lines = &mut target[layout.margin[0] * layout.row()..][..layout.rows * layout.row()];
         let middle = &middle[..places * channels];
-        match pool {
-            None => middle.chunks(row).zip(lines.chunks_mut(layout.row())).enumerate().for_each(work),
-            Some(pool) => pool.install(|| {
-                middle.par_chunks(row).zip(lines.par_chunks_mut(layout.row())).enumerate().for_each(work);
-            }),
+        if workers.len() == 1 {
+            middle.chunks(row).zip(lines.chunks_mut(layout.row())).enumerate().for_each(work);
+        } else {
+            middle.par_chunks(row).zip(lines.par_chunks_mut(layout.row())).enumerate().for_each(work);
         }
     }
 }
@@ -231,6 +251,15 @@ impl Convolve {
             }
             sums = &sums[part.bases.len() * padded..];
         }
+    }
+}
+
+/// Lets the other threads go, even if the frame panics.
+struct Finally<'a>(&'a AtomicBool);
+
+impl Drop for Finally<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

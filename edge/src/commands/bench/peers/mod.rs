@@ -45,6 +45,8 @@ pub struct Setting<'a> {
     pub folder: Option<&'a Path>,
     /// A Python that has the peers; an environment of our own unless given.
     pub python: Option<&'a Path>,
+    /// A folder where the nets stay as the engines got them, one folder each.
+    pub keep: Option<&'a Path>,
     /// With LiteRT, whose converter needs TensorFlow.
     pub litert: bool,
     /// At most so many rounds.
@@ -163,9 +165,11 @@ impl Engine {
 }
 
 fn compare(model: &Model, python: &Python, peaks: &[Peak], setting: &Setting<'_>) -> Result<Table, PeersError> {
-    let folder = tempfile::tempdir()?;
-    let files = Files::write(folder.path(), &model.net, &model.shapes)?;
-    let (float, bytes) = (folder.path().join("float.onnx"), folder.path().join("bytes.onnx"));
+    let temporary = tempfile::tempdir()?;
+    let folder = setting.keep.map_or_else(|| temporary.path().to_owned(), |keep| keep.join(&model.name));
+    std::fs::create_dir_all(&folder)?;
+    let files = Files::write(&folder, &model.net, &model.shapes)?;
+    let (float, bytes) = (folder.join("float.onnx"), folder.join("bytes.onnx"));
     std::fs::write(&float, model.float.encode_to_vec())?;
     if let Some(quantized) = &model.quantized {
         std::fs::write(&bytes, quantized.encode_to_vec())?;
@@ -312,8 +316,11 @@ mod tests {
         let nets = tempfile::tempdir().unwrap();
         std::fs::copy(folder.path().join("generator.onnx"), nets.path().join("tiny.onnx")).unwrap();
         let python = Some(Path::new("/no/such/python"));
-        let setting = Setting { folder: Some(nets.path()), python, litert: false, rounds: 2, threads: 1, json: false };
+        let kept = tempfile::tempdir().unwrap();
+        let keep = Some(kept.path());
+        let setting = Setting { folder: Some(nets.path()), python, keep, litert: false, rounds: 2, threads: 1, json: false };
         let report = measure(&setting).unwrap();
+        assert!(kept.path().join("tiny/float.onnx").is_file() && kept.path().join("tiny/face.f32").is_file());
         assert_eq!(report.missing.len(), 3);
         let rows = &report.models[0].rows;
         let tract = rows.iter().find(|row| row.engine == "tract" && row.threads == 1).unwrap();

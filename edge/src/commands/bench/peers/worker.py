@@ -94,7 +94,8 @@ def run_ncnn(precision):
         param = converted("ncnn-int8.param", lambda path: ncnn_net.quantize(param, path, feed))
     net = ncnn.Net()
     net.opt.num_threads = THREADS
-    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+    half = precision == "fp16"
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = half
     net.opt.use_bf16_storage = False
     ncnn_net.load(net, param)
     names = [f"out{n}" for n in range(len(SHAPES["outputs"]))]
@@ -153,9 +154,12 @@ def serve():
     print(json.dumps({"version": version, "note": note}), file=answers, flush=True)
     for line in sys.stdin:
         if line.strip() == "run":
+            # Under an emulator that counts instructions (`boards count`) these two calls are the marks.
+            os.getppid()
             start = time.perf_counter()
             results = run()
             answer = (time.perf_counter() - start) * 1000
+            os.getppid()
         else:
             with open(line.strip(), "wb") as file:
                 for array in arrays(results):

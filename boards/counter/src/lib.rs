@@ -2,8 +2,8 @@
 //!
 //! A mark is the system call `getppid`, which nothing calls by the way and every language can. The first one sets all
 //! counters to zero, the second one writes the file of the argument `out=PATH`, and so on by turns. A line of it is a block
-//! of instructions without a jump into or out of it: how often it ran, and its words, all in hexadecimal. `boards count`
-//! reads it.
+//! of instructions without a jump into or out of it: how often it ran, where it lies, and its words, all in hexadecimal.
+//! `boards count` reads it.
 //!
 //! Written against the plugin interface of version 1 (QEMU 4.2 to 8.2, `qemu-plugin.h`), without a line of C. Threads that
 //! run the same block at the same time may lose a count: what is counted runs in one thread.
@@ -30,6 +30,7 @@ unsafe extern "C" {
     fn qemu_plugin_register_vcpu_tb_trans_cb(plugin: u64, translated: extern "C" fn(u64, *mut c_void));
     fn qemu_plugin_register_vcpu_syscall_cb(plugin: u64, called: Syscall);
     fn qemu_plugin_register_vcpu_tb_exec_inline(block: *mut c_void, operation: c_int, at: *mut c_void, by: u64);
+    fn qemu_plugin_tb_vaddr(block: *const c_void) -> u64;
     fn qemu_plugin_tb_n_insns(block: *const c_void) -> usize;
     fn qemu_plugin_tb_get_insn(block: *const c_void, index: usize) -> *mut c_void;
     fn qemu_plugin_insn_data(instruction: *const c_void) -> *const c_void;
@@ -38,6 +39,7 @@ unsafe extern "C" {
 struct Block {
     /// Emulated code adds to it for as long as QEMU runs.
     runs: &'static AtomicU64,
+    address: u64,
     words: Vec<u32>,
 }
 
@@ -86,13 +88,13 @@ extern "C" fn translated(_plugin: u64, block: *mut c_void) {
     let runs: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
     // SAFETY: QEMU hands over a block that is valid during this call, with instructions of 4 bytes, and adds to a number
     // that lives for ever.
-    let words = unsafe {
+    let (address, words) = unsafe {
         qemu_plugin_register_vcpu_tb_exec_inline(block, ADD, runs.as_ptr().cast(), 1);
         let word = |i| qemu_plugin_insn_data(qemu_plugin_tb_get_insn(block, i)).cast::<u32>().read_unaligned();
-        (0..qemu_plugin_tb_n_insns(block)).map(word).collect()
+        (qemu_plugin_tb_vaddr(block), (0..qemu_plugin_tb_n_insns(block)).map(word).collect())
     };
     if let Ok(mut state) = STATE.lock() {
-        state.blocks.push(Block { runs, words });
+        state.blocks.push(Block { runs, address, words });
     }
 }
 
@@ -120,7 +122,7 @@ fn report(blocks: &[Block]) -> String {
             continue;
         }
         // Writing to a string cannot fail.
-        let _ = write!(text, "{runs:x}");
+        let _ = write!(text, "{runs:x} {:x}", block.address);
         for word in &block.words {
             let _ = write!(text, " {word:08x}");
         }

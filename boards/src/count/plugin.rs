@@ -41,6 +41,7 @@ impl Counts {
         let block = |line: &str| {
             let mut numbers = line.split(' ');
             let runs = u64::from_str_radix(numbers.next()?, 16).ok()?;
+            let _address = u64::from_str_radix(numbers.next()?, 16).ok()?;
             let kinds = numbers.map(|word| Some(Kind::of(u32::from_str_radix(word, 16).ok()?)));
             Some(Block { runs, kinds: kinds.collect::<Option<_>>()? })
         };
@@ -74,12 +75,12 @@ mod tests {
     #[test]
     fn counts_are_read_and_summed() {
         // fmla v0.4s, v1.4s, v2.4s twice; add x0, x1, #16; ret
-        let counts = Counts::parse("a 4e22cc20 4e22cc20 91004020\n3 d65f03c0\n").unwrap();
+        let counts = Counts::parse("a 400080 4e22cc20 4e22cc20 91004020\n3 40008c d65f03c0\n").unwrap();
         assert_eq!(counts.instructions(|_| true), 33);
         assert_eq!(counts.instructions(Kind::is_vector), 20);
         assert_eq!(counts.cycles(Core::A72), 43.0);
         assert_eq!(Counts::parse("").unwrap().instructions(|_| true), 0);
-        for wrong in ["x 4e22cc20", "1 4e22cc2g", "1  4e22cc20"] {
+        for wrong in ["x 0 4e22cc20", "1 0 4e22cc2g", "1 0  4e22cc20", "1"] {
             assert_eq!(Counts::parse(wrong), None, "{wrong}");
         }
     }

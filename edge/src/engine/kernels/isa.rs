@@ -57,6 +57,12 @@ impl Isa {
         }
     }
 
+    /// Whether tiles ([`super::winograd`]) are faster than multiplying pixel by pixel.
+    pub fn prefers_tiles(self) -> bool {
+        // Eight products of bytes or four of their transforms a cycle; dot products are four times as many.
+        self == Self::Smlal
+    }
+
     /// A short name for people.
     pub fn name(self) -> &'static str {
         match self {

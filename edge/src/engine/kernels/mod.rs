@@ -24,6 +24,9 @@ mod dot;
 mod smlal;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
+mod winograd;
+#[cfg(target_arch = "aarch64")]
+mod winograd_neon;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +35,7 @@ pub use aligned::Aligned;
 pub use isa::Isa;
 pub use packed::{LANES, Packed, SLACK};
 pub use passes::{Finish, Other, quantize, requantize};
+pub use winograd::{Scratch, TILE, Tiles, Transformed};
 
 /// Sums of products, exact in `i32`: `acc` is `[bases.len()][16 · weights.blocks()]` and is overwritten.
 ///
@@ -66,5 +70,27 @@ pub fn accumulate(isa: Isa, input: &[u8], bases: &[u32], runs: &[u32], weights: 
         #[cfg(target_arch = "aarch64")]
         Isa::Dot => unsafe { dot::accumulate(input, bases, runs, weights, acc) },
         _ => portable::accumulate(isa.flip(), input, bases, runs, weights, acc),
+    }
+}
+
+/// The sums of a 3×3 convolution of stride 1, tile by tile: `acc` is `[rows of tiles · 4][tiles.columns · 4][channels, padded to
+/// whole blocks]` and is overwritten. The same sums as [`accumulate`]'s.
+///
+/// # Panics
+///
+/// Where `isa` is not one of this processor's, where a patch could end behind `tiles.input`, or where `scratch` or `acc` have
+/// not the length for so many tiles.
+pub fn winograd(isa: Isa, tiles: &Tiles<'_>, weights: &Transformed, scratch: &mut Scratch, acc: &mut [i32]) {
+    let count = tiles.bases.len();
+    assert!(weights.fits(tiles), "a patch ends behind the input's {} bytes", tiles.input.len());
+    assert!(tiles.columns > 0 && count.is_multiple_of(tiles.columns), "{count} tiles in rows of {}", tiles.columns);
+    assert_eq!(acc.len(), count * TILE * TILE * weights.blocks() * LANES, "sums against pixels × padded channels");
+    assert!(scratch.holds(count, weights), "{count} tiles in the memory for fewer");
+    assert!(isa.is_available(), "this processor has no {}", isa.name());
+    match isa {
+        // SAFETY: the processor has the instructions, patches lie within the input, and lengths are as they should be.
+        #[cfg(target_arch = "aarch64")]
+        Isa::Smlal | Isa::Dot => unsafe { winograd_neon::accumulate(tiles, weights, scratch, acc) },
+        _ => winograd::accumulate(isa.flip(), tiles, weights, acc),
     }
 }

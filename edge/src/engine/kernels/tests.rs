@@ -56,4 +56,38 @@ proptest! {
             prop_assert!(acc == expected, "{}", isa.name());
         }
     }
+
+    #[test]
+    fn tiles_have_the_same_sums(
+        channels in 1usize..40, depth in 1usize..40, tiles in [1usize..5, 1usize..6], margin in 0usize..3, saturated: bool, seed: u64,
+    ) {
+        let mut random = Random(seed);
+        let pixel = depth.next_multiple_of(4);
+        let filters = random.weights(channels * 9 * pixel, saturated);
+        let (direct, transformed) = (Packed::new(&filters, channels, 3, 3 * pixel), Transformed::new(&filters, channels, pixel).unwrap());
+        let [rows, columns] = tiles.map(|side| side * TILE);
+        let row = (columns + 2 + margin) * pixel;
+        let input = random.bytes((rows + 2) * row + SLACK, saturated);
+        let base = |y: usize, x: usize| (y * row + x * pixel) as u32;
+        let bases: Vec<u32> = (0..rows * columns).map(|i| base(i / columns, i % columns)).collect();
+        let corners: Vec<u32> = (0..tiles[0] * tiles[1]).map(|i| base(i / tiles[1] * TILE, i % tiles[1] * TILE)).collect();
+        let runs = [0, row as u32, 2 * row as u32];
+        let length = bases.len() * direct.blocks() * LANES;
+        for isa in Isa::available() {
+            let input: Vec<u8> = input.iter().map(|&b| b ^ isa.flip()).collect();
+            let mut expected = vec![0; length];
+            portable::accumulate(isa.flip(), &input, &bases, &runs, &direct, &mut expected);
+            let mut acc = vec![i32::MIN; length];
+            let tiles = Tiles { input: &input, bases: &corners, columns: tiles[1], row };
+            winograd(isa, &tiles, &transformed, &mut transformed.scratch(corners.len()), &mut acc);
+            prop_assert!(acc == expected, "{}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn sums_that_could_be_too_large_are_left_to_the_other_kernels() {
+    let largest = |pixel: usize| Transformed::new(&vec![127; 9 * pixel], 1, pixel);
+    assert!(largest(228).is_some(), "2^25 / (9 · 127 · 128) = 229.3");
+    assert!(largest(232).is_none());
 }

@@ -3,7 +3,7 @@
 
 use super::PlanError;
 use super::layout::Layout;
-use crate::engine::kernels::{Isa, Packed};
+use crate::engine::kernels::{Isa, Packed, TILE, Transformed};
 use crate::engine::layer::{Filter, Geometry};
 
 /// A convolution over one map, for the output pixels `(row·step + first_row, column·step + first_column)`.
@@ -18,9 +18,26 @@ pub struct Part {
     /// Where each run of taps is, from there.
     pub runs: Vec<u32>,
     pub weights: Packed,
+    /// The same for whole tiles, where that is faster.
+    pub tiles: Option<Tiled>,
     /// What to add to the kernel's sums: the bias, less what the zero points contribute.
     pub offsets: Vec<i32>,
 }
+
+/// A 3×3 convolution tile by tile.
+#[derive(Debug)]
+pub struct Tiled {
+    pub weights: Transformed,
+    /// Where each tile's patch begins.
+    pub bases: Vec<u32>,
+    /// Tiles a row.
+    pub columns: usize,
+    /// Bytes from a row of the source to the next.
+    pub row: usize,
+}
+
+/// Below this many channels in or out, transforming costs more than it saves.
+const FEWEST: usize = 16;
 
 /// Taps of one dimension: which row of the kernel meets which row of the source, from the output's own position.
 type Taps = Vec<(usize, isize)>;
@@ -97,8 +114,13 @@ pub fn parts(filter: &Filter, geometry: &Geometry, source: &Layout, isa: Isa) ->
             let base = |y: usize, x: usize| source.at((y * step) as isize + top, (x * step) as isize + left) as u32;
             // Kernels see an unsigned byte as it is, or less by 128.
             let seen = i32::from(source.scale.zero) - i32::from(isa.flip());
+            let plain = geometry.transposed.is_none() && geometry.stride == 1;
+            let tiles = plain && filter.kernel == [3, 3] && height % TILE == 0 && width % TILE == 0;
+            let wide = filter.depth.min(filter.channels) >= FEWEST;
+            let tiles = (tiles && wide && isa.prefers_tiles()).then(|| Tiled::new(&weights, filter, source, [height, width], base));
             parts.push(Part {
                 columns: width,
+                tiles: tiles.flatten(),
                 step: remainders(geometry),
                 first: [down, across],
                 bases: (0..height).flat_map(|y| (0..width).map(move |x| base(y, x))).collect(),
@@ -109,6 +131,21 @@ pub fn parts(filter: &Filter, geometry: &Geometry, source: &Layout, isa: Isa) ->
         }
     }
     Ok(parts)
+}
+
+impl Tiled {
+    fn new(
+        weights: &[i8],
+        filter: &Filter,
+        source: &Layout,
+        [height, width]: [usize; 2],
+        base: impl Fn(usize, usize) -> u32,
+    ) -> Option<Self> {
+        let weights = Transformed::new(weights, filter.channels, source.pixel)?;
+        let corners = (0..height).step_by(TILE).flat_map(|y| (0..width).step_by(TILE).map(move |x| (y, x)));
+        let bases = corners.map(|(y, x)| base(y, x)).collect();
+        Some(Self { weights, bases, columns: width / TILE, row: source.row() })
+    }
 }
 
 /// Weights as `[channel][run][byte of the run]` with zeros where a pixel has no channel, and their sum for each channel.

@@ -1,9 +1,10 @@
 //! The memory that a plan computes in, laid down once for each caller.
 
 use super::finishing::{Moments, Other};
+use super::convolution::Part;
 use super::layout::Layout;
 use super::{Action, Convolve, Ending, Plan};
-use crate::engine::kernels::{Aligned, LANES};
+use crate::engine::kernels::{Aligned, LANES, Scratch, TILE};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ const SUMS: usize = 8192;
 const STRIPS: [usize; 2] = [32, 128];
 /// Pixels after which sums of squared bytes leave their 32 bits.
 const FLUSH: usize = 1 << 16;
+/// What the tiles that are computed together may take: about a second cache.
+const TILES: usize = 1 << 19;
 /// To so many numbers at least a pixel's factors are repeated.
 const REPEATED: usize = 512;
 
@@ -43,6 +46,7 @@ pub(super) struct Worker {
     pub(super) acc: Aligned<i32>,
     /// A strip of a transposed convolution's bytes.
     pub(super) strip: Vec<u8>,
+    pub(super) tiles: Scratch,
     pub(super) sum: Vec<u32>,
     pub(super) square: Vec<u32>,
     /// Pixels in them.
@@ -62,8 +66,10 @@ impl Plan {
         let most = |size: &dyn Fn(&Convolve) -> usize| convolutions().map(size).max().unwrap_or(0);
         let widest = |size: &dyn Fn(&Layout) -> usize| self.layouts.iter().map(size).max().unwrap_or(0);
         let channels = most(&|convolve| convolve.channels);
+        let sums = |convolve: &Convolve| convolve.strip().max(convolve.tiled_pixels()) * convolve.channels.next_multiple_of(LANES);
         let worker = Worker {
-            acc: Aligned::zeros(most(&|convolve| convolve.strip() * convolve.channels.next_multiple_of(LANES))),
+            acc: Aligned::zeros(most(&sums)),
+            tiles: convolutions().filter_map(Convolve::scratch).fold(Scratch::default(), Scratch::or_larger),
             strip: vec![0; most(&|convolve| convolve.strip() * convolve.channels)],
             sum: vec![0; channels],
             square: vec![0; channels],
@@ -128,6 +134,23 @@ impl Convolve {
     pub(super) fn strip(&self) -> usize {
         let pixels = SUMS / self.channels.next_multiple_of(LANES);
         pixels.clamp(STRIPS[0], STRIPS[1]) / STRIPS[0] * STRIPS[0]
+    }
+
+    /// Rows of tiles that go through the kernels together; none where it is not computed in tiles.
+    pub(super) fn tiled_rows(&self) -> usize {
+        let [Part { tiles: Some(tiles), .. }] = self.parts.as_slice() else { return 0 };
+        let most = TILES / (tiles.columns * tiles.weights.scratch_bytes());
+        most.clamp(1, self.rows / TILE)
+    }
+
+    /// Pixels of those.
+    fn tiled_pixels(&self) -> usize {
+        self.tiled_rows() * TILE * self.columns
+    }
+
+    fn scratch(&self) -> Option<Scratch> {
+        let tiles = self.parts.first()?.tiles.as_ref()?;
+        Some(tiles.weights.scratch(self.tiled_rows() * tiles.columns))
     }
 
     /// Numbers that its factors are repeated to.

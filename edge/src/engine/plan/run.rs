@@ -1,12 +1,12 @@
 //! A plan at work: one frame through all layers of a region. Rows and pixels are shared out to the threads; sums of bytes are
 //! exact, so that the result does not depend on how.
 
-use super::convolution::Part;
+use super::convolution::{Part, Tiled};
 use super::edges::{copy, enter, halve, leave, weave};
 use super::finishing::Other;
 use super::memory::{Memory, Worker};
 use super::{Action, Convolve, Ending, Plan};
-use crate::engine::kernels::{self, Aligned, LANES};
+use crate::engine::kernels::{self, Aligned, LANES, TILE};
 use rayon::Yield;
 use rayon::prelude::*;
 use std::sync::Mutex;
@@ -103,7 +103,19 @@ impl Plan {
         let (channels, strip) = (convolve.channels, convolve.strip());
         let middle = &mut middle[..convolve.places() * channels];
         workers.iter_mut().for_each(|worker| worker.start(channels));
-        if let [part] = convolve.parts.as_slice() {
+        if let [Part { tiles: Some(tiles), offsets, .. }] = convolve.parts.as_slice() {
+            let row = tiles.columns;
+            let piece = (convolve.rows / TILE).div_ceil(workers.len()) * row;
+            let work = |((worker, bases), out): ((&mut Worker, &[u32]), &mut [u8])| {
+                self.round_tiles(convolve, tiles, offsets, source, bases, worker, out);
+            };
+            if let [worker] = workers.as_mut_slice() {
+                work(((worker, &tiles.bases), middle));
+            } else {
+                let out = middle.par_chunks_mut(piece * TILE * TILE * channels);
+                workers.par_iter_mut().zip(tiles.bases.par_chunks(piece)).zip(out).for_each(work);
+            }
+        } else if let [part] = convolve.parts.as_slice() {
             let piece = piece(part.bases.len(), workers.len(), strip);
             let work = |((worker, bases), out): ((&mut Worker, &[u32]), &mut [u8])| {
                 for (bases, out) in bases.chunks(strip).zip(out.chunks_mut(strip * channels)) {
@@ -173,6 +185,35 @@ impl Plan {
         let (sum, square) = (&mut worker.sum[..channels], &mut worker.square[..channels]);
         kernels::requantize(self.isa, acc, channels, &part.offsets, scales, middle.zero, out, sum, square);
         worker.count(bases.len(), channels);
+    }
+
+    /// Rows of tiles, some at a time: the same as [`Self::round_strip`] of their pixels.
+    #[allow(clippy::too_many_arguments)]
+    fn round_tiles(
+        &self,
+        convolve: &Convolve,
+        tiles: &Tiled,
+        offsets: &[i32],
+        source: &[u8],
+        bases: &[u32],
+        worker: &mut Worker,
+        out: &mut [u8],
+    ) {
+        let Ending::Bytes { scales, middle, .. } = &convolve.ending else { return };
+        let (channels, strip, padded) = (convolve.channels, convolve.strip(), convolve.channels.next_multiple_of(LANES));
+        let some = convolve.tiled_rows() * tiles.columns;
+        for (bases, out) in bases.chunks(some).zip(out.chunks_mut(some * TILE * TILE * channels)) {
+            let acc = &mut worker.acc[..bases.len() * TILE * TILE * padded];
+            let tiles_here = kernels::Tiles { input: source, bases, columns: tiles.columns, row: tiles.row };
+            kernels::winograd(self.isa, &tiles_here, &tiles.weights, &mut worker.tiles, acc);
+            for (first, out) in (0..).step_by(strip).zip(out.chunks_mut(strip * channels)) {
+                let pixels = out.len() / channels;
+                let acc = &worker.acc[first * padded..][..pixels * padded];
+                let (sum, square) = (&mut worker.sum[..channels], &mut worker.square[..channels]);
+                kernels::requantize(self.isa, acc, channels, offsets, scales, middle.zero, out, sum, square);
+                worker.count(pixels, channels);
+            }
+        }
     }
 
     /// From `memory.middle` to the next map.

@@ -103,7 +103,7 @@ pub struct Notes {
 pub struct Generator {
     /// Channels of the first layer: a multiple of 8 from 8 to 64 (64 is the paper's).
     pub width: u32,
-    /// Ageing workers, 1 to the number of cores.
+    /// Threads that age a face together, 1 to the number of cores.
     pub threads: u32,
 }
 

@@ -58,8 +58,8 @@ fn a_frame_of_the_main_loop_takes_no_memory() {
     let source: Make<Box<dyn FrameSource>> =
         Box::new(move || Ok(Box::new(Camera::new(cast.clone(), script.clone()).held())));
     let bundle = Bundle::embedded().unwrap();
-    let worker: Make<Worker> = Box::new(move || Worker::of(&bundle));
-    let eyes = Threads::start(start, source, vec![worker], Arc::default()).unwrap();
+    let worker: Make<Worker> = Box::new(move || Worker::of(&bundle, 1));
+    let eyes = Threads::start(start, source, Some(worker), Arc::default()).unwrap();
     let languages = edge::texts::embedded().unwrap();
     let options = Options {
         cut: Cut::Portrait,

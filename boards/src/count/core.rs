@@ -135,8 +135,20 @@ impl Core {
             Kind::Divide => multi * 12.0,
             Kind::Load => load,
             Kind::LoadPair => load * if old { 2.0 } else { 1.0 },
-            Kind::Store => if old { store } else { load + store },
-            Kind::StorePair => if old { store * 2.0 } else { load * 2.0 + store },
+            Kind::Store => {
+                if old {
+                    store
+                } else {
+                    load + store
+                }
+            }
+            Kind::StorePair => {
+                if old {
+                    store * 2.0
+                } else {
+                    load * 2.0 + store
+                }
+            }
             Kind::VectorLoad => load,
             Kind::VectorLoadPair { q } => load * if q { 2.0 } else { 1.0 },
             Kind::VectorLoadMany(registers) => load * f64::from(registers),
@@ -150,13 +162,37 @@ impl Core {
             Kind::VectorMultiply { q } => first * halves(q),
             Kind::VectorMultiplyLong => first,
             Kind::Dot => vector,
-            Kind::Permute { q } => if old && q { vector * 3.0 } else { vector },
+            Kind::Permute { q } => {
+                if old && q {
+                    vector * 3.0
+                } else {
+                    vector
+                }
+            }
             Kind::Float { q } | Kind::FloatMultiply { q } | Kind::FloatFused { q } => float(q),
             Kind::FloatDivide { q } => first * if old { 17.0 * halves(q) } else { 7.0 },
-            Kind::Convert { q } => if old { vector * halves(q) } else { first * halves(q) },
+            Kind::Convert { q } => {
+                if old {
+                    vector * halves(q)
+                } else {
+                    first * halves(q)
+                }
+            }
             Kind::Reduce => second * 2.0,
-            Kind::ToVector => if old { load + vector } else { multi },
-            Kind::FromVector => if old { load + integer } else { second },
+            Kind::ToVector => {
+                if old {
+                    load + vector
+                } else {
+                    multi
+                }
+            }
+            Kind::FromVector => {
+                if old {
+                    load + integer
+                } else {
+                    second
+                }
+            }
         }
     }
 }

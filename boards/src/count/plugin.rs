@@ -1,8 +1,8 @@
 //! A program runs on an emulated processor; how often each of its blocks of instructions ran comes out.
 
+use super::CountError;
 use super::core::Core;
 use super::instruction::Kind;
-use super::CountError;
 use crate::host::place;
 use crate::host::process::{self, ProcessError};
 use std::path::{Path, PathBuf};

@@ -120,7 +120,11 @@ impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.tables.iter().try_for_each(|table| write!(f, "{table}"))?;
         if !self.boards.is_empty() {
-            writeln!(f, "{:<20}{:<22}{:>8}{:>10}{:>12}{:>16}", "board", "net", "MHz", "ms", "frames/s", "on its threads")?;
+            writeln!(
+                f,
+                "{:<20}{:<22}{:>8}{:>10}{:>12}{:>16}",
+                "board", "net", "MHz", "ms", "frames/s", "on its threads"
+            )?;
         }
         for Expected { board, net, megahertz, milliseconds, frames, threads, frames_together } in &self.boards {
             let together = format!("{frames_together:.0} on {threads}");
@@ -159,7 +163,9 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let counted = |cycles, cosine| Ok(Counted { instructions: 9_000_000, vector: 5_000_000, memory: 2_000_000, cycles, cosine });
+        let counted = |cycles, cosine| {
+            Ok(Counted { instructions: 9_000_000, vector: 5_000_000, memory: 2_000_000, cycles, cosine })
+        };
         let rows = vec![
             Row { engine: "ours", numbers: "int8", counted: counted(15e6, None) },
             Row { engine: "ncnn", numbers: "f32", counted: counted(30e6, Some(0.99)) },
@@ -175,7 +181,10 @@ mod tests {
         let names: Vec<_> = report.boards.iter().map(|expected| &*expected.board).collect();
         assert_eq!(names, ["jetson-nano", "raspberry-pi-4"], "boards with such a core");
         let pi = &report.boards[1];
-        assert_eq!((pi.megahertz, pi.milliseconds, pi.frames.round(), pi.frames_together.round()), (1500, 10.0, 100.0, 300.0));
+        assert_eq!(
+            (pi.megahertz, pi.milliseconds, pi.frames.round(), pi.frames_together.round()),
+            (1500, 10.0, 100.0, 300.0)
+        );
     }
 
     #[test]

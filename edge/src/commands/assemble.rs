@@ -139,9 +139,9 @@ pub fn inputs(settings: &Settings) -> Vec<Box<dyn Input>> {
     inputs
 }
 
-/// How many faces are aged at once, unless the settings say it: what is left of the processor's cores beside capturing, finding
-/// and drawing, and no more than help one visitor.
-pub fn workers(wanted: Option<NonZeroUsize>) -> usize {
+/// How many threads age a face, unless the settings say it: what is left of the processor's cores beside capturing, finding
+/// and drawing, and no more than one visitor needs.
+pub fn threads(wanted: Option<NonZeroUsize>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     wanted.map_or(cores.saturating_sub(2).clamp(1, 2), NonZeroUsize::get)
 }

@@ -207,10 +207,9 @@ impl Mirror<'_> {
     fn live(self, screen: &mut dyn Screen, inputs: Vec<Box<dyn Input>>) -> Result<(), RunError> {
         let start = Instant::now();
         let source = source(self.device.clone(), self.settings, self.until.is_some());
-        let worker = |bundle: Arc<Bundle>| -> Make<Worker> { Box::new(move || Worker::of(&bundle)) };
-        let count = assemble::workers(self.settings.service.threads);
-        let workers = self.bundle.iter().flat_map(|bundle| vec![bundle.clone(); count]).map(worker).collect();
-        let eyes = Threads::start(start, source, workers, self.health.clone())?;
+        let threads = assemble::threads(self.settings.service.threads);
+        let worker = |bundle: Arc<Bundle>| -> Make<Worker> { Box::new(move || Worker::of(&bundle, threads)) };
+        let eyes = Threads::start(start, source, self.bundle.clone().map(worker), self.health.clone())?;
         self.show(eyes, inputs, screen, &mut Monotonic::since(start), Duration::ZERO)
     }
 
@@ -223,7 +222,7 @@ impl Mirror<'_> {
         } else {
             let source = Box::new(stills(&self.device, self.until.is_some())?);
             let finder = FaceFinder::embedded().map_err(EyesError::from)?;
-            let worker = self.bundle.as_deref().map(Worker::of).transpose()?;
+            let worker = self.bundle.as_deref().map(|bundle| Worker::of(bundle, 1)).transpose()?;
             let eyes = Together::new(source, finder, worker);
             self.show(eyes, inputs, &mut screen, &mut ByHand::default(), PNG_PERIOD)?;
         }

@@ -5,6 +5,7 @@
 use crate::ager::{Ager, AgerError, Edit};
 use crate::bundle::Bundle;
 use crate::compose::Composer;
+use crate::engine::Options;
 use crate::face::{FaceError, FaceFinder};
 use crate::frames::{Frame, FrameError};
 use crate::mirror::{Mirror, MirrorError};
@@ -117,11 +118,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// The generator of a bundle, ready to run.
-    pub fn of(bundle: &Bundle) -> Result<Self, EyesError> {
+    /// The generator of a bundle, ready to run on so many threads.
+    pub fn of(bundle: &Bundle, threads: usize) -> Result<Self, EyesError> {
         let mirror = |ager: Result<Ager, AgerError>| ager.map(Mirror::new);
         let inside = (!bundle.manifest.features.is_empty()).then(|| mirror(Ager::with_features(bundle))).transpose()?;
-        Ok(Self { mirror: mirror(Ager::new(bundle))?, inside })
+        Ok(Self { mirror: mirror(Ager::with(bundle, false, Options { threads, ..Options::default() }))?, inside })
     }
 
     /// Ages the visitor of a moment once.

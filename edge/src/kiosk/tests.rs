@@ -67,7 +67,7 @@ impl Input for Presses {
 }
 
 fn worker() -> Worker {
-    Worker::of(&crate::bundle::Bundle::embedded().unwrap()).unwrap()
+    Worker::of(&crate::bundle::Bundle::embedded().unwrap(), 1).unwrap()
 }
 
 fn together(visitors: &[(Option<usize>, f32)], worker: Option<Worker>) -> Together {
@@ -141,7 +141,7 @@ fn at_its_own_pace_each_thread_does_the_same_and_all_of_them_end() {
     let given = scripted.given.clone();
     let mut scripted = Some(crate::frames::Paced::new(scripted, FRAME));
     let source: Make<Box<dyn FrameSource>> = Box::new(move || Ok(Box::new(scripted.take().expect("made once"))));
-    let eyes = Threads::start(start, source, vec![Box::new(|| Ok(worker()))], Arc::default()).unwrap();
+    let eyes = Threads::start(start, source, Some(Box::new(|| Ok(worker()))), Arc::default()).unwrap();
     let mut kiosk = kiosk(eyes, Vec::new(), Rules::default());
     let (mut screen, mut clock) = (Memory::new(320, 240), Monotonic::since(start));
     let mut phases = Vec::new();
@@ -187,7 +187,7 @@ fn a_camera_that_goes_is_missed_and_comes_back_even_if_its_thread_breaks_off() {
             Ok(Box::new(Moody(Scripted::new(&[(None, 12.0)]), skipped)))
         })
     };
-    let eyes = Threads::start(start, source, Vec::new(), Arc::default()).unwrap();
+    let eyes = Threads::start(start, source, None, Arc::default()).unwrap();
     let mut kiosk = kiosk(eyes, Vec::new(), Rules::default());
     let (mut screen, mut clock) = (Memory::new(320, 240), Monotonic::since(start));
     let mut phases = Vec::new();

@@ -67,11 +67,11 @@ pub struct Threads {
 pub type Make<T> = Box<dyn FnMut() -> Result<T, EyesError> + Send>;
 
 impl Threads {
-    /// Starts all threads, one for each worker. `start` is when the main loop's clock began.
+    /// Starts all threads. `start` is when the main loop's clock began.
     pub fn start(
         start: Instant,
         mut source: Make<Box<dyn FrameSource>>,
-        workers: Vec<Make<Worker>>,
+        worker: Option<Make<Worker>>,
         health: Arc<Health>,
     ) -> Result<Self, EyesError> {
         let shared = Arc::new(Shared {
@@ -86,14 +86,14 @@ impl Threads {
             next: AtomicBool::new(false),
             camera: AtomicBool::new(true),
             ended: AtomicBool::new(false),
-            generator: AtomicBool::new(!workers.is_empty()),
+            generator: AtomicBool::new(worker.is_some()),
             failure: Mutex::new(None),
             health,
         });
         let mut threads = Self { shared, threads: Vec::new(), moment: 0, frame: 0, last: None };
         threads.spawn("capture", Part::Camera, move |shared| capture(shared, &mut source))?;
         threads.spawn("face", Part::Ageing, face)?;
-        for mut worker in workers {
+        if let Some(mut worker) = worker {
             threads.spawn("ageing", Part::Ageing, move |shared| ageing(shared, &mut worker))?;
         }
         Ok(threads)

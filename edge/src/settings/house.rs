@@ -19,9 +19,9 @@ pub struct Model {
 /// `[service]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// Ageing workers; `None`: as many as the machine can spare.
+    /// How many age a face together; `None`: as many as the machine can spare.
     pub threads: Option<NonZeroUsize>,
-    /// °C; from here on fewer faces are aged.
+    /// °C; from here on faces are aged less often.
     pub hottest: f32,
     pub health: Health,
 }

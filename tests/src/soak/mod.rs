@@ -108,8 +108,8 @@ pub fn run(plan: Plan, mut progress: impl FnMut(u64, &Usage)) -> Result<Report, 
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(edge::kiosk::EyesError::from)?,
     );
-    let worker: Make<Worker> = Box::new(move || Worker::of(&bundle));
-    let eyes = Threads::start(start, source, vec![worker], health.clone())?;
+    let worker: Make<Worker> = Box::new(move || Worker::of(&bundle, 1));
+    let eyes = Threads::start(start, source, Some(worker), health.clone())?;
     let mut screen = Moody::new(plan.screen, script.clone());
     let languages = texts::embedded()
         .map_err(|error| std::io::Error::other(error.to_string()))

@@ -71,8 +71,8 @@ impl FrameSource for Visitor {
     }
 }
 
-/// Runs the mirror for so long, with `workers` ageing threads.
-pub fn measure(bundle: Bundle, workers: usize, length: Duration) -> Result<Live, BenchError> {
+/// Runs the mirror for so long, ageing on `threads` threads.
+pub fn measure(bundle: Bundle, threads: usize, length: Duration) -> Result<Live, BenchError> {
     let start = Instant::now();
     let health = Arc::new(Health::default());
     let mut visitor = Some(Visitor::new()?);
@@ -80,10 +80,8 @@ pub fn measure(bundle: Bundle, workers: usize, length: Duration) -> Result<Live,
         let visitor = visitor.take().ok_or(FrameError::NoVisitors)?;
         Ok(Box::new(Paced::new(visitor, FRAME)))
     });
-    let bundle = Arc::new(bundle);
-    let worker = |bundle: Arc<Bundle>| -> Make<Worker> { Box::new(move || Worker::of(&bundle)) };
-    let workers = vec![bundle; workers].into_iter().map(worker).collect();
-    let eyes = Threads::start(start, source, workers, health.clone())?;
+    let worker: Make<Worker> = Box::new(move || Worker::of(&bundle, threads));
+    let eyes = Threads::start(start, source, Some(worker), health.clone())?;
     let languages = texts::embedded()?;
     let options = Options {
         cut: Cut::Mirror,

@@ -23,6 +23,11 @@ pub(super) const NINTH: i32 = 0x38E3_8E39;
 /// `24 · G`, but the last row a quarter of that, which [`output`] makes up for.
 const FILTER: [[i32; 3]; PATCH] = [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 6]];
 
+/// Rows of that for each place, down and across.
+fn pairs() -> impl Iterator<Item = ([i32; 3], [i32; 3])> {
+    FILTER.into_iter().flat_map(|rows| FILTER.into_iter().map(move |columns| (rows, columns)))
+}
+
 /// A 3×3 filter's weights, transformed: `[place][block of 16 channels][depth, padded][16 channels]`.
 #[derive(Clone, Debug)]
 pub struct Transformed {
@@ -72,13 +77,10 @@ impl Transformed {
         let mut all = Self { weights: vec![0; PLACES * blocks * depth * LANES], blocks, depth, pixel };
         for (channel, filter) in weights.chunks_exact(9 * pixel).enumerate() {
             for d in 0..pixel {
-                for y in 0..PATCH {
-                    for x in 0..PATCH {
-                        let tap = |i: usize| FILTER[y][i / 3] * FILTER[x][i % 3] * i32::from(filter[i * pixel + d]);
-                        let sum: i32 = (0..9).map(tap).sum();
-                        let at = all.at(y * PATCH + x, channel / LANES) + d * LANES + channel % LANES;
-                        all.weights[at] = sum as i16;
-                    }
+                for (place, (rows, columns)) in pairs().enumerate() {
+                    let tap = |i: usize| rows[i / 3] * columns[i % 3] * i32::from(filter[i * pixel + d]);
+                    let at = all.at(place, channel / LANES) + d * LANES + channel % LANES;
+                    all.weights[at] = (0..9).map(tap).sum::<i32>() as i16;
                 }
             }
         }

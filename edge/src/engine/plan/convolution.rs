@@ -3,24 +3,29 @@
 
 use super::PlanError;
 use super::layout::Layout;
-use crate::engine::kernels::{Isa, Packed, TILE, Transformed};
+use crate::engine::kernels::{Isa, LANES, Packed, TILE, Transformed};
 use crate::engine::layer::{Filter, Geometry};
 
 /// A convolution over one map, for the output pixels `(row·step + first_row, column·step + first_column)`.
+///
+/// Where there are few channels, several neighbours of a row are computed as the channels of one: `[neighbour][channel]`, each
+/// with the filter moved to its place in a wider one.
 #[derive(Debug)]
 pub struct Part {
-    /// Output pixels a row of this part.
+    /// Output pixels a row of this part, neighbours together.
     pub columns: usize,
+    /// How many pixels are computed as one.
+    pub together: usize,
     pub step: usize,
     pub first: [usize; 2],
-    /// For each output pixel, row by row, where its first tap is in the source.
+    /// For each of those, row by row, where its first tap is in the source.
     pub bases: Vec<u32>,
     /// Where each run of taps is, from there.
     pub runs: Vec<u32>,
     pub weights: Packed,
     /// The same for whole tiles, where that is faster.
     pub tiles: Option<Tiled>,
-    /// What to add to the kernel's sums: the bias, less what the zero points contribute.
+    /// What to add to the kernel's sums of each channel: the bias, less what the zero points contribute.
     pub offsets: Vec<i32>,
 }
 
@@ -36,6 +41,8 @@ pub struct Tiled {
     pub row: usize,
 }
 
+/// So many times as many useful products make up for what is computed for nothing.
+const WORTH: f32 = 1.2;
 /// Below this many channels in or out, transforming costs more than it saves.
 const FEWEST: usize = 16;
 
@@ -95,8 +102,14 @@ fn taps(filter: &Filter, geometry: &Geometry, dimension: usize, remainder: usize
     kernel.rev().filter(meets).map(|tap| (tap, distance(tap).div_euclid(stride))).collect()
 }
 
-/// Lays a convolution out over a source whose border is wide enough.
-pub fn parts(filter: &Filter, geometry: &Geometry, source: &Layout, isa: Isa) -> Result<Vec<Part>, PlanError> {
+/// Lays a convolution out over a source whose border is wide enough. `joins`: whether pixels may be computed together.
+pub fn parts(
+    filter: &Filter,
+    geometry: &Geometry,
+    source: &Layout,
+    isa: Isa,
+    joins: bool,
+) -> Result<Vec<Part>, PlanError> {
     let size = [source.rows, source.columns];
     let sides = output(filter, geometry, size).ok_or(PlanError::TooSmall(size))?;
     let mut parts = Vec::new();
@@ -117,20 +130,38 @@ pub fn parts(filter: &Filter, geometry: &Geometry, source: &Layout, isa: Isa) ->
             let plain = geometry.transposed.is_none() && geometry.stride == 1;
             let tiles = plain && filter.kernel == [3, 3] && height % TILE == 0 && width % TILE == 0;
             let wide = filter.depth.min(filter.channels) >= FEWEST;
-            let tiles = (tiles && wide && isa.prefers_tiles()).then(|| Tiled::new(&weights, filter, source, [height, width], base));
+            let tiles = (tiles && wide && isa.prefers_tiles())
+                .then(|| Tiled::new(&weights, filter, source, [height, width], base));
+            let together = if joins && geometry.transposed.is_none() { together(filter, geometry, width) } else { 1 };
+            let span = (columns.len() + (together - 1) * step) * source.pixel;
+            let moved = widened(
+                &weights,
+                filter.channels,
+                [rows.len(), columns.len() * source.pixel],
+                together,
+                step * source.pixel,
+            );
             parts.push(Part {
-                columns: width,
+                columns: width / together,
+                together,
                 tiles: tiles.flatten(),
                 step: remainders(geometry),
                 first: [down, across],
-                bases: (0..height).flat_map(|y| (0..width).map(move |x| base(y, x))).collect(),
+                bases: (0..height).flat_map(|y| (0..width).step_by(together).map(move |x| base(y, x))).collect(),
                 runs: rows.iter().map(|row| (row.1 - top) as u32 * source.row() as u32).collect(),
-                weights: Packed::new(&weights, filter.channels, rows.len(), columns.len() * source.pixel),
+                weights: Packed::new(&moved, filter.channels * together, rows.len(), span),
                 offsets: filter.bias.iter().zip(sums).map(|(bias, sum)| bias.saturating_sub(seen * sum)).collect(),
             });
         }
     }
     Ok(parts)
+}
+
+impl Part {
+    /// How many sums it makes.
+    pub fn sums(&self) -> usize {
+        self.bases.len() * self.weights.blocks() * LANES
+    }
 }
 
 impl Tiled {
@@ -146,6 +177,28 @@ impl Tiled {
         let bases = corners.map(|(y, x)| base(y, x)).collect();
         Some(Self { weights, bases, columns: width / TILE, row: source.row() })
     }
+}
+
+/// How many neighbours of a row are best computed as the channels of one pixel: the most useful products among all.
+fn together(filter: &Filter, geometry: &Geometry, width: usize) -> usize {
+    let useful = |count: usize| {
+        let (lanes, taps) = (filter.channels * count, filter.kernel[1] as f32);
+        let used = lanes as f32 / lanes.next_multiple_of(LANES) as f32;
+        used * taps / (taps + ((count - 1) * geometry.stride) as f32)
+    };
+    let counts = (2..=LANES).filter(|&count| width.is_multiple_of(count) && useful(count) > WORTH * useful(1));
+    counts.max_by(|&a, &b| useful(a).total_cmp(&useful(b))).unwrap_or(1)
+}
+
+/// The same filter for `count` neighbours, `by` bytes from each other: `[neighbour][channel][run][byte of the run]`.
+fn widened(weights: &[i8], channels: usize, [runs, depth]: [usize; 2], count: usize, by: usize) -> Vec<i8> {
+    let span = depth + (count - 1) * by;
+    let mut all = vec![0; count * channels * runs * span];
+    for (i, out) in all.chunks_exact_mut(span).enumerate() {
+        let (neighbour, run) = (i / (channels * runs), i % (channels * runs));
+        out[neighbour * by..][..depth].copy_from_slice(&weights[run * depth..][..depth]);
+    }
+    all
 }
 
 /// Weights as `[channel][run][byte of the run]` with zeros where a pixel has no channel, and their sum for each channel.

@@ -1,7 +1,7 @@
 //! The memory that a plan computes in, laid down once for each caller.
 
-use super::finishing::{Moments, Other};
 use super::convolution::Part;
+use super::finishing::{Moments, Other};
 use super::layout::Layout;
 use super::{Action, Convolve, Ending, Plan};
 use crate::engine::kernels::{Aligned, LANES, Scratch, TILE};
@@ -26,7 +26,7 @@ pub struct Memory {
     pub(super) maps: Vec<Aligned<u8>>,
     /// A convolution's bytes before they are finished, `[H][W][C]`.
     pub(super) middle: Vec<u8>,
-    /// A convolution's sums where they leave as numbers, `[H · W][channels, padded]`.
+    /// A convolution's sums where they leave as numbers, part after part, `[pixels][channels, padded]`.
     pub(super) sums: Aligned<i32>,
     pub(super) moments: Vec<Moments>,
     /// Of each channel, repeated.
@@ -66,7 +66,9 @@ impl Plan {
         let most = |size: &dyn Fn(&Convolve) -> usize| convolutions().map(size).max().unwrap_or(0);
         let widest = |size: &dyn Fn(&Layout) -> usize| self.layouts.iter().map(size).max().unwrap_or(0);
         let channels = most(&|convolve| convolve.channels);
-        let sums = |convolve: &Convolve| convolve.strip().max(convolve.tiled_pixels()) * convolve.channels.next_multiple_of(LANES);
+        let sums = |convolve: &Convolve| {
+            convolve.strip().max(convolve.tiled_pixels()) * convolve.channels.next_multiple_of(LANES)
+        };
         let worker = Worker {
             acc: Aligned::zeros(most(&sums)),
             tiles: convolutions().filter_map(Convolve::scratch).fold(Scratch::default(), Scratch::or_larger),
@@ -82,7 +84,7 @@ impl Plan {
             named.start_handler(stay).build().map(Arc::new).ok()
         });
         let numbers = |convolve: &Convolve| match convolve.ending {
-            Ending::Numbers { .. } => convolve.places() * convolve.channels.next_multiple_of(LANES),
+            Ending::Numbers { .. } => convolve.parts.iter().map(Part::sums).sum(),
             Ending::Bytes { .. } => 0,
         };
         let others = |convolve: &Convolve| match &convolve.ending {

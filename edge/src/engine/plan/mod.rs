@@ -161,7 +161,8 @@ impl Plan {
                 to: places.any(to),
             },
         };
-        let parts = convolution::parts(filter, geometry, layout, self.isa)?;
+        let joins = matches!(ending, Ending::Numbers { .. });
+        let parts = convolution::parts(filter, geometry, layout, self.isa, joins)?;
         Ok(Convolve { source, parts, rows, columns, channels: filter.channels, ending })
     }
 }

@@ -77,9 +77,10 @@ impl Plan {
     fn sum(&self, convolve: &Convolve, memory: &mut Memory) {
         let Memory { maps, sums, workers, .. } = memory;
         let source: &[u8] = &maps[convolve.source];
-        let (padded, strip) = (convolve.channels.next_multiple_of(LANES), convolve.strip());
+        let strip = convolve.strip();
         let mut rest: &mut [i32] = sums;
         for part in &convolve.parts {
+            let padded = part.weights.blocks() * LANES;
             let (own, behind) = rest.split_at_mut(part.bases.len() * padded);
             rest = behind;
             let piece = piece(part.bases.len(), workers.len(), strip);
@@ -200,7 +201,8 @@ impl Plan {
         out: &mut [u8],
     ) {
         let Ending::Bytes { scales, middle, .. } = &convolve.ending else { return };
-        let (channels, strip, padded) = (convolve.channels, convolve.strip(), convolve.channels.next_multiple_of(LANES));
+        let (channels, strip, padded) =
+            (convolve.channels, convolve.strip(), convolve.channels.next_multiple_of(LANES));
         let some = convolve.tiled_rows() * tiles.columns;
         for (bases, out) in bases.chunks(some).zip(out.chunks_mut(some * TILE * TILE * channels)) {
             let acc = &mut worker.acc[..bases.len() * TILE * TILE * padded];
@@ -272,9 +274,11 @@ impl Plan {
 impl Convolve {
     /// Sums as numbers, plane after plane.
     fn numbers(&self, sums: &[i32], scales: &[f32], out: &mut [f32]) {
-        let padded = self.channels.next_multiple_of(LANES);
         let mut sums = sums;
         for part in &self.parts {
+            let padded = part.weights.blocks() * LANES;
+            let (own, behind) = sums.split_at(part.bases.len() * padded);
+            sums = behind;
             let places = |i: usize| {
                 let (y, x) =
                     (i / part.columns * part.step + part.first[0], i % part.columns * part.step + part.first[1]);
@@ -282,15 +286,19 @@ impl Convolve {
             };
             let planes = out.chunks_exact_mut(self.places()).zip(&part.offsets).zip(scales).enumerate();
             for (channel, ((plane, offset), scale)) in planes {
-                let sums = sums.chunks_exact(padded).take(part.bases.len()).map(|sums| sums[channel]);
-                let numbers = sums.map(|sum| sum.wrapping_add(*offset) as f32 * scale);
+                let number = |sum: i32| sum.wrapping_add(*offset) as f32 * scale;
                 if part.step == 1 {
-                    plane.iter_mut().zip(numbers).for_each(|(place, number)| *place = number);
+                    let neighbours = plane.chunks_exact_mut(part.together).zip(own.chunks_exact(padded));
+                    for (places, sums) in neighbours {
+                        for (place, sum) in places.iter_mut().zip(sums[channel..].iter().step_by(self.channels)) {
+                            *place = number(*sum);
+                        }
+                    }
                 } else {
-                    numbers.enumerate().for_each(|(i, number)| plane[places(i)] = number);
+                    let sums = own.chunks_exact(padded).map(|sums| number(sums[channel]));
+                    sums.enumerate().for_each(|(i, number)| plane[places(i)] = number);
                 }
             }
-            sums = &sums[part.bases.len() * padded..];
         }
     }
 }

@@ -318,7 +318,8 @@ mod tests {
         let python = Some(Path::new("/no/such/python"));
         let kept = tempfile::tempdir().unwrap();
         let keep = Some(kept.path());
-        let setting = Setting { folder: Some(nets.path()), python, keep, litert: false, rounds: 2, threads: 1, json: false };
+        let setting =
+            Setting { folder: Some(nets.path()), python, keep, litert: false, rounds: 2, threads: 1, json: false };
         let report = measure(&setting).unwrap();
         assert!(kept.path().join("tiny/float.onnx").is_file() && kept.path().join("tiny/face.f32").is_file());
         assert_eq!(report.missing.len(), 3);

@@ -2,7 +2,8 @@
 //! compute on bytes are cut out first and become one operator a region, with memory, weights and kernels of its own.
 //!
 //! The walk: ONNX graph → [`pattern`] (which layers are there) → [`region`] (what hangs together becomes a node) →
-//! [`operator`] (the node, as tract sees it) → [`plan`] (laid out for this processor) → [`kernels`] (arithmetic).
+//! [`operator`] (the node, as tract sees it) → [`plan`] (laid out for this processor) → [`kernels`] (arithmetic). Beside
+//! that, [`planes`] takes the float filters that enlarge planes at the end of an edit.
 //!
 //! Looking at the ONNX graph and not at tract's typed model has a reason: there an instance norm is one node and a scale
 //! belongs to its tensor; tract takes both apart before any pass can see them. What the patterns do not know stays in the
@@ -14,6 +15,7 @@ mod layer;
 mod operator;
 mod pattern;
 mod plan;
+mod planes;
 mod region;
 #[cfg(test)]
 mod tests;
@@ -44,7 +46,7 @@ impl Default for Options {
 /// A graph with its quantized regions as single nodes, cut down to the named outputs.
 pub fn model(mut proto: ModelProto, outputs: &[&str], options: Options) -> TractResult<InferenceModel> {
     let graph = proto.graph.take().ok_or_else(|| format_err!("the file holds no graph"))?;
-    let mut graph = region::fuse(graph, outputs);
+    let mut graph = planes::fuse(region::fuse(graph, outputs));
     for node in graph.node.iter_mut().filter(|node| node.op_type == region::OPERATOR) {
         node.attribute.push(AttributeProto {
             name: THREADS.into(),
@@ -62,5 +64,6 @@ pub fn model(mut proto: ModelProto, outputs: &[&str], options: Options) -> Tract
     proto.graph = Some(graph);
     let mut reader = tract_onnx::onnx();
     reader.op_register.insert(region::OPERATOR, operator::build);
+    reader.op_register.insert(planes::OPERATOR, planes::build);
     reader.model_for_proto_model(&proto)
 }

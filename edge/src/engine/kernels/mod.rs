@@ -12,6 +12,7 @@ mod features;
 mod isa;
 mod packed;
 mod passes;
+mod planes;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
@@ -35,6 +36,7 @@ pub use aligned::Aligned;
 pub use isa::Isa;
 pub use packed::{LANES, Packed, SLACK};
 pub use passes::{Finish, Other, quantize, requantize};
+pub use planes::filter;
 pub use winograd::{Scratch, TILE, Tiles, Transformed};
 
 /// Sums of products, exact in `i32`: `acc` is `[bases.len()][16 · weights.blocks()]` and is overwritten.

@@ -9,8 +9,13 @@ use super::{Action, Convolve, Ending, Plan};
 use crate::engine::kernels::{self, Aligned, LANES, TILE};
 use rayon::Yield;
 use rayon::prelude::*;
+use std::hint;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// So often a thread without work looks for some before it lets others have its core.
+const PATIENCE: u32 = 64;
 
 impl Plan {
     /// One frame: the region's inputs and outputs in their order.
@@ -25,10 +30,15 @@ impl Plan {
                 let _finally = Finally(&done);
                 self.frame(memory, inputs, outputs);
             } else {
+                let mut idle = 0;
                 while !done.load(Ordering::Acquire) {
-                    if rayon::yield_now() != Some(Yield::Executed) {
-                        std::hint::spin_loop();
+                    if rayon::yield_now() == Some(Yield::Executed) {
+                        idle = 0;
+                        continue;
                     }
+                    // Others may want this core.
+                    idle += 1;
+                    if idle % PATIENCE == 0 { thread::yield_now() } else { hint::spin_loop() }
                 }
             }
         });

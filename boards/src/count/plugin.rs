@@ -78,7 +78,7 @@ mod tests {
         let counts = Counts::parse("a 400080 4e22cc20 4e22cc20 91004020\n3 40008c d65f03c0\n").unwrap();
         assert_eq!(counts.instructions(|_| true), 33);
         assert_eq!(counts.instructions(Kind::is_vector), 20);
-        assert_eq!(counts.cycles(Core::A72), 43.0);
+        assert_eq!(counts.cycles(Core::A72), 10.0 * 2.0 + 3.0);
         assert_eq!(Counts::parse("").unwrap().instructions(|_| true), 0);
         for wrong in ["x 0 4e22cc20", "1 0 4e22cc2g", "1 0  4e22cc20", "1"] {
             assert_eq!(Counts::parse(wrong), None, "{wrong}");

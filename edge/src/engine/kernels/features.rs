@@ -17,7 +17,7 @@ pub(super) fn run(isa: Isa, pass: impl Pass) {
     match isa {
         // SAFETY (both): the processor has the features.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2(pass) },
+        Isa::Avx2 | Isa::AvxVnni => unsafe { avx2(pass) },
         #[cfg(target_arch = "x86_64")]
         Isa::Vnni | Isa::Amx => unsafe { avx512(pass) },
         // NEON is part of every 64-bit ARM.

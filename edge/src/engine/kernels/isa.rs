@@ -7,6 +7,8 @@ pub enum Isa {
     Portable,
     /// x86: products of 16-bit pairs.
     Avx2,
+    /// x86: dot products of four bytes, without AVX-512.
+    AvxVnni,
     /// x86: AVX-512 with dot products of four bytes.
     Vnni,
     /// x86: matrix tiles, beside AVX-512.
@@ -18,7 +20,7 @@ pub enum Isa {
 }
 
 impl Isa {
-    const ALL: [Self; 6] = [Self::Portable, Self::Avx2, Self::Vnni, Self::Amx, Self::Smlal, Self::Dot];
+    const ALL: [Self; 7] = [Self::Portable, Self::Avx2, Self::AvxVnni, Self::Vnni, Self::Amx, Self::Smlal, Self::Dot];
 
     /// The fastest that this processor runs.
     pub fn best() -> Self {
@@ -37,6 +39,10 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => std::arch::is_x86_feature_detected!("avx2"),
             #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => {
+                std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("avxvnni")
+            }
+            #[cfg(target_arch = "x86_64")]
             Self::Vnni => has_vnni(),
             #[cfg(target_arch = "x86_64")]
             Self::Amx => has_vnni() && super::amx::is_granted(),
@@ -52,7 +58,7 @@ impl Isa {
     /// What an unsigned byte is xor-ed with to become this instruction set's activation: 0x80 where those are signed.
     pub fn flip(self) -> u8 {
         match self {
-            Self::Portable | Self::Avx2 | Self::Vnni | Self::Amx => 0,
+            Self::Portable | Self::Avx2 | Self::AvxVnni | Self::Vnni | Self::Amx => 0,
             Self::Smlal | Self::Dot => 0x80,
         }
     }
@@ -68,6 +74,7 @@ impl Isa {
         match self {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
+            Self::AvxVnni => "avx-vnni",
             Self::Vnni => "avx512-vnni",
             Self::Amx => "amx-int8",
             Self::Smlal => "neon",

@@ -19,6 +19,8 @@ mod portable;
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avxvnni;
 #[cfg(target_arch = "aarch64")]
 mod dot;
 #[cfg(target_arch = "aarch64")]
@@ -63,6 +65,8 @@ pub fn accumulate(isa: Isa, input: &[u8], bases: &[u32], runs: &[u32], weights: 
         // SAFETY (all): the processor has the instructions, and the lengths are those that each kernel asks for.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { avx2::accumulate(input, bases, runs, weights, acc) },
+        #[cfg(target_arch = "x86_64")]
+        Isa::AvxVnni => unsafe { avxvnni::accumulate(input, bases, runs, weights, acc) },
         #[cfg(target_arch = "x86_64")]
         Isa::Vnni => unsafe { vnni::accumulate(input, bases, runs, weights, acc) },
         #[cfg(target_arch = "x86_64")]

@@ -26,8 +26,8 @@ pub struct Inside {
 
 impl Inside {
     /// With the engine of this program; what it does not know is left to tract.
-    pub fn ours(model: ModelProto, net: &Net, threads: usize) -> Result<Self, String> {
-        Self::ready(net, || engine::model(model, &names(net), Options { threads, ..Options::default() }))
+    pub fn ours(model: ModelProto, net: &Net, options: Options) -> Result<Self, String> {
+        Self::ready(net, || engine::model(model, &names(net), options))
     }
 
     /// With tract alone, on one thread.

@@ -14,6 +14,7 @@ mod worker;
 
 use super::BenchError;
 use crate::bundle::BundleError;
+use crate::engine::{Isa, Options};
 use crate::photo::PhotoError;
 use crate::timing::Quartiles;
 use environment::{PEERS, Python};
@@ -45,6 +46,8 @@ pub struct Setting<'a> {
     pub folder: Option<&'a Path>,
     /// A Python that has the peers; an environment of our own unless given.
     pub python: Option<&'a Path>,
+    /// Instructions of our engine; the processor's best unless given.
+    pub isa: Option<Isa>,
     /// A folder where the nets stay as the engines got them, one folder each.
     pub keep: Option<&'a Path>,
     /// With LiteRT, whose converter needs TensorFlow.
@@ -190,7 +193,10 @@ fn compare(model: &Model, python: &Python, peaks: &[Peak], setting: &Setting<'_>
             }
             let path = if contender.bytes { &bytes } else { &float };
             let engine = match contender.engine {
-                "ours" => model.quantized.as_ref().map(|net| Inside::ours(net.clone(), &model.net, threads)),
+                "ours" => model
+                    .quantized
+                    .as_ref()
+                    .map(|net| Inside::ours(net.clone(), &model.net, Options { threads, isa: setting.isa })),
                 "tract" if threads > 1 => Some(Err("one thread only".into())),
                 "tract" => {
                     let net = if contender.bytes { model.quantized.as_ref() } else { Some(&model.float) };
@@ -318,8 +324,16 @@ mod tests {
         let python = Some(Path::new("/no/such/python"));
         let kept = tempfile::tempdir().unwrap();
         let keep = Some(kept.path());
-        let setting =
-            Setting { folder: Some(nets.path()), python, keep, litert: false, rounds: 2, threads: 1, json: false };
+        let setting = Setting {
+            folder: Some(nets.path()),
+            python,
+            isa: None,
+            keep,
+            litert: false,
+            rounds: 2,
+            threads: 1,
+            json: false,
+        };
         let report = measure(&setting).unwrap();
         assert!(kept.path().join("tiny/float.onnx").is_file() && kept.path().join("tiny/face.f32").is_file());
         assert_eq!(report.missing.len(), 3);

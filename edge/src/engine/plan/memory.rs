@@ -3,10 +3,9 @@
 use super::convolution::Part;
 use super::finishing::{Moments, Other};
 use super::layout::Layout;
-use super::{Action, Convolve, Ending, Plan};
+use super::{Action, Convolve, Ending, Plan, threads};
 use crate::engine::kernels::{Aligned, LANES, Scratch, TILE};
-use rayon::{ThreadPool, ThreadPoolBuilder};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rayon::ThreadPool;
 use std::sync::Arc;
 
 /// Sums that go through the kernels together, and through the next pass while they are in the first cache.
@@ -78,11 +77,6 @@ impl Plan {
             counted: 0,
             moments: vec![(0, 0); channels],
         };
-        // Without threads of its own a plan still gives the same result.
-        let pool = (self.threads > 1).then(|| {
-            let named = ThreadPoolBuilder::new().num_threads(self.threads).thread_name(|i| format!("ageing-{i}"));
-            named.start_handler(stay).build().map(Arc::new).ok()
-        });
         let numbers = |convolve: &Convolve| match convolve.ending {
             Ending::Numbers { .. } => convolve.parts.iter().map(Part::sums).sum(),
             Ending::Bytes { .. } => 0,
@@ -109,21 +103,8 @@ impl Plan {
             others: vec![0.0; most(&others).max(widest(&|layout| layout.columns * layout.pixel))],
             line: vec![0; widest(&|layout| layout.columns)],
             workers: vec![worker; self.threads],
-            pool: pool.flatten(),
+            pool: threads::pool(self.threads),
         }
-    }
-}
-
-/// Keeps a thread on a core of its own, the last ones first: the threads of a frame wait for each other many times, and the
-/// kernel puts two of them on one core for as long as a frame takes. The first core is left to whoever draws. Where the
-/// kernel refuses, the thread goes where it is sent.
-fn stay(thread: usize) {
-    let Ok(allowed) = sched_getaffinity(None) else { return };
-    let cores: Vec<_> = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core)).collect();
-    if let Some(core) = cores.iter().rev().nth(thread) {
-        let mut own = CpuSet::new();
-        own.set(*core);
-        let _ = sched_setaffinity(None, &own);
     }
 }
 

@@ -10,6 +10,7 @@ mod finishing;
 mod layout;
 mod memory;
 mod run;
+mod threads;
 
 pub use memory::Memory;
 

@@ -5,43 +5,16 @@ use super::convolution::{Part, Tiled};
 use super::edges::{copy, enter, halve, leave, weave};
 use super::finishing::Other;
 use super::memory::{Memory, Worker};
+use super::threads::together;
 use super::{Action, Convolve, Ending, Plan};
 use crate::engine::kernels::{self, Aligned, LANES, TILE};
-use rayon::Yield;
 use rayon::prelude::*;
-use std::hint;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
-/// So often a thread without work looks for some before it lets others have its core.
-const PATIENCE: u32 = 64;
 
 impl Plan {
     /// One frame: the region's inputs and outputs in their order.
     pub fn run(&self, memory: &mut Memory, inputs: &[&[f32]], outputs: &mut [&mut [f32]]) {
         let Some(pool) = memory.pool.clone() else { return self.frame(memory, inputs, outputs) };
-        // The threads stay awake from layer to layer: waking one takes as long as a small layer.
-        let frame = Mutex::new(Some((memory, outputs)));
-        let done = AtomicBool::new(false);
-        pool.broadcast(|thread| {
-            let own = if thread.index() == 0 { frame.lock().ok().and_then(|mut frame| frame.take()) } else { None };
-            if let Some((memory, outputs)) = own {
-                let _finally = Finally(&done);
-                self.frame(memory, inputs, outputs);
-            } else {
-                let mut idle = 0;
-                while !done.load(Ordering::Acquire) {
-                    if rayon::yield_now() == Some(Yield::Executed) {
-                        idle = 0;
-                        continue;
-                    }
-                    // Others may want this core.
-                    idle += 1;
-                    if idle % PATIENCE == 0 { thread::yield_now() } else { hint::spin_loop() }
-                }
-            }
-        });
+        together(&pool, || self.frame(memory, inputs, outputs));
     }
 
     /// The same, on one of the threads that share it.
@@ -310,15 +283,6 @@ impl Convolve {
                 }
             }
         }
-    }
-}
-
-/// Lets the other threads go, even if the frame panics.
-struct Finally<'a>(&'a AtomicBool);
-
-impl Drop for Finally<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
     }
 }
 

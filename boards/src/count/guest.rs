@@ -45,7 +45,8 @@ impl System {
     /// Fetches what is not in the cache; the peers only where they are wanted.
     pub fn ready(peers: bool) -> Result<Self, CountError> {
         tools::need(&TOOLS)?;
-        let cache = place::cache().join("count");
+        // The guests' folders are links to it.
+        let cache = std::path::absolute(place::cache().join("count"))?;
         place::room(&cache, 1000)?;
         let tree = cache.join("debian");
         if !tree.exists() {

@@ -130,7 +130,8 @@ pub fn parts(
             let plain = geometry.transposed.is_none() && geometry.stride == 1;
             let tiles = plain && filter.kernel == [3, 3] && height % TILE == 0 && width % TILE == 0;
             let wide = filter.depth.min(filter.channels) >= FEWEST;
-            let tiles = (tiles && wide && isa.prefers_tiles())
+            // Sums that leave as they are have no tiles.
+            let tiles = (tiles && wide && !joins && isa.prefers_tiles())
                 .then(|| Tiled::new(&weights, filter, source, [height, width], base));
             let together = if joins && geometry.transposed.is_none() { together(filter, geometry, width) } else { 1 };
             let span = (columns.len() + (together - 1) * step) * source.pixel;

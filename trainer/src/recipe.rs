@@ -315,7 +315,9 @@ fn check_strengths(strengths: Strengths) -> Result<(), Flaw> {
     let Strengths { colour, gains, wrinkles, shape } = strengths;
     let all = [
         ("prototypes.colour", colour),
-        ("prototypes.gains", gains),
+        ("prototypes.gains", gains[0]),
+        ("prototypes.gains", gains[1]),
+        ("prototypes.gains", gains[2]),
         ("prototypes.wrinkles", wrinkles),
         ("prototypes.shape", shape),
     ];

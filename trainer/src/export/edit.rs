@@ -5,7 +5,7 @@ use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
     BLACK, CODES, COLOUR_REACH, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, STEEPNESS, TEXTURE_REACH, Unit, Visitor,
-    WRINKLES, YOUNGER_COLOUR, YOUNGER_FORM, doubling,
+    WRINKLES, YOUNGER_GAINS, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -89,24 +89,23 @@ pub fn outputs(
     let younger = graph.node("MatMul", &[&told.way, &decades], "younger.signed", &[]);
     let younger = graph.relu("younger", &younger);
     let column = graph.reshape("code.column", &told.code, &[CODES, 1]);
-    let mut weights = |name: &str, op: &str, share: f64| {
-        let share = graph.floats(&format!("{name}.share"), &[1], &[share as f32]);
-        let factor = graph.multiply(&format!("{name}.younger"), &younger, &share);
-        let factor = graph.add(&format!("{name}.factor"), &factor, &one);
-        let way = graph.node(op, &[&told.way, &factor], &format!("{name}.way"), &[]);
-        let rows = graph.node("MatMul", &[&column, &way], &format!("{name}.rows"), &[]);
+    let lead = graph.floats("younger.lead", &[1], &[YOUNGER_GAINS as f32]);
+    let factor = graph.multiply("younger.led", &younger, &lead);
+    let factor = graph.add("younger.factor", &factor, &one);
+    let leading = graph.multiply("way.leading", &told.way, &factor);
+    let mut weights = |name: &str, way: &str| {
+        let rows = graph.node("MatMul", &[&column, way], &format!("{name}.rows"), &[]);
         graph.reshape(name, &rows, &[1, ROWS])
     };
-    let (painting, forming) =
-        (weights("weights.colour", "Div", YOUNGER_COLOUR), weights("weights.form", "Mul", YOUNGER_FORM));
+    let (plain, leading) = (weights("weights.plain", &told.way), weights("weights.leading", &leading));
     let mut mixed = |name: &str, weights: &str, rows: &Tensor, dims: [i64; 4]| {
         let table = graph.weight(&format!("{name}.table"), &rows.size(), &values(rows), 0);
         let row = graph.node("MatMul", &[weights, &table], &format!("{name}.row"), &[]);
         graph.reshape(name, &row, &dims)
     };
-    let colour = mixed("prototype.colour", &painting, &prototypes.colour, [1, 3, half, half]);
-    let gains = mixed("prototype.gains", &forming, &prototypes.gains, [1, 3, half, half]);
-    let flow = mixed("prototype.flow", &forming, &prototypes.flow, [1, 2, coarse, coarse]);
+    let colour = mixed("prototype.colour", &plain, &prototypes.colour, [1, 3, half, half]);
+    let gains = mixed("prototype.gains", &leading, &prototypes.gains, [1, 3, half, half]);
+    let flow = mixed("prototype.flow", &plain, &prototypes.flow, [1, 2, coarse, coarse]);
     let curve = graph.floats("wrinkling.curve", &[DECADES, 1], &WRINKLES);
     let amount = graph.node("MatMul", &[&told.way, &curve], "wrinkling.amount", &[]);
     let amount = graph.relu("wrinkling.more", &amount);
@@ -171,10 +170,10 @@ pub fn outputs(
     let black = graph.floats("black", &[1], &[BLACK as f32]);
     let ground = graph.add("ground", &smoother, &black);
     let texture = graph.multiply("texture.soft", &texture, &soft);
-    let texture = graph.multiply("texture.lit", &texture, &ground);
-    let grey = graph.add("change.coarse", &second, &third);
-    let grey = graph.add("change.grey", &grey, &texture);
-    let change = graph.add("change", &colour, &grey);
+    let paint = graph.add("paint", &colour, &texture);
+    let paint = graph.multiply("paint.lit", &paint, &ground);
+    let bands = graph.add("change.coarse", &second, &third);
+    let change = graph.add("change", &paint, &bands);
 
     graph.output(&change, &[1, 3, size, size]);
     graph.output(&finest, &[1, 1, size, size]);

@@ -19,21 +19,20 @@ pub const ROWS: i64 = CODES * DECADES;
 const DECADES: i64 = decade::COUNT as i64;
 /// Side of the displacement field as a share of the picture's: 1 / 8.
 pub const FLOW_SHARE: i64 = 8;
-/// Largest colour change that the convolutions add, of −1..1.
+/// Largest colour change that the convolutions add, as a share of the local brightness.
 pub const COLOUR_REACH: f64 = 0.25;
 /// Largest texture that the convolutions add, as a share of the local brightness.
 pub const TEXTURE_REACH: f64 = 0.2;
 /// Longest way that the convolutions move a place, in crop sides.
 pub const FLOW_REACH: f64 = 0.03;
 /// Natural logarithms of the least and the greatest gain of a brightness band.
-pub const GAINS: (f64, f64) = (-1.3, 1.2);
-/// Added to brightness (−1..1) to make it positive, so that texture can be a share of it.
+pub const GAINS: (f64, f64) = (-1.3, 0.8);
+/// Added to brightness (−1..1) to make it positive, so that paint can be a share of it: skin reflects a share of the light that
+/// falls on it, and what age does to skin is as dark as the shade it lies in.
 pub const BLACK: f64 = 1.2;
-/// For each decade that a face is to become younger, contrast and shape lead this much further, and colour is held back by
-/// as much as this: averages tell little of what wrinkled skin was like, and their colours paint brows and noses (found by
-/// eye and by age judges).
-pub const YOUNGER_FORM: f64 = 0.3;
-pub const YOUNGER_COLOUR: f64 = 0.15;
+/// For each decade that a face is to become younger, contrast leads this much further: averages tell little of what wrinkled
+/// skin was like. Colour that leads as well is younger still, and blotched (found by eye and by age judges).
+pub const YOUNGER_GAINS: f64 = 0.3;
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -50,7 +49,7 @@ pub struct EditHead {
 /// What the decades' average faces have in common, row by row (see [`ROWS`]). Not trained further.
 #[derive(Debug)]
 pub struct Prototypes {
-    /// `[ROWS, 3 · S/2 · S/2]`: colour to add, of −1..1.
+    /// `[ROWS, 3 · S/2 · S/2]`: colour to add as a share of the local brightness.
     pub colour: Tensor,
     /// `[ROWS, 3 · S/2 · S/2]`: natural logarithm of the gain of three brightness bands.
     pub gains: Tensor,
@@ -126,8 +125,8 @@ impl EditHead {
         let mixed = |weights: &Tensor, rows: &Tensor, channels: i64, side: i64| {
             weights.matmul(rows).view([n, channels, side, side])
         };
-        let (mut colour, mut gains) = (mixed(&weights.colour, colour, 3, half), mixed(&weights.form, gains, 3, half));
-        let (mut flow, mut logit) = (mixed(&weights.form, flow, 2, coarse), place.expand([n, 1, half, half], false));
+        let (mut colour, mut gains) = (mixed(&weights.plain, colour, 3, half), mixed(&weights.leading, gains, 3, half));
+        let (mut flow, mut logit) = (mixed(&weights.plain, flow, 2, coarse), place.expand([n, 1, half, half], false));
         let mut texture = wrinkling(ages).matmul(wrinkles).view([n, 1, self.size, self.size]);
         if let Some((drawn, moved)) = drawn {
             colour += drawn.narrow(1, 0, 3).tanh() * COLOUR_REACH;
@@ -146,16 +145,17 @@ impl EditHead {
             (factors.narrow(1, 1, 2) * bands.narrow(1, 1, 2)).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
         let smooth = &brightness - bands.narrow(1, 0, 1);
         let ground = &smooth - bands.narrow(1, 1, 1) + BLACK;
-        Edit { change: colour + coarser + texture * soft * ground, detail: factors.narrow(1, 0, 1), smooth, flow, mask }
+        let change = (colour + texture * soft) * ground + coarser;
+        Edit { change, detail: factors.narrow(1, 0, 1), smooth, flow, mask }
     }
 }
 
-/// What the rows of the prototypes are mixed with.
+/// What the rows of the prototypes are mixed with, `[N, ROWS]` each.
 struct Weights {
-    /// Of colour, `[N, ROWS]`.
-    colour: Tensor,
-    /// Of gains and flow, `[N, ROWS]`.
-    form: Tensor,
+    /// Of colour and flow.
+    plain: Tensor,
+    /// Of gains.
+    leading: Tensor,
 }
 
 impl Weights {
@@ -164,11 +164,8 @@ impl Weights {
         let way = ages.target - ages.apparent;
         let decades = Tensor::arange(DECADES, (Kind::Float, way.device())).view([DECADES, 1]);
         let younger = (-way.matmul(&decades)).relu();
-        let rows = |way: Tensor| (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]);
-        Self {
-            colour: rows(&way / (&younger * YOUNGER_COLOUR + 1.0)),
-            form: rows(&way * (&younger * YOUNGER_FORM + 1.0)),
-        }
+        let rows = |way: &Tensor| (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]);
+        Self { plain: rows(&way), leading: rows(&(&way * (younger * YOUNGER_GAINS + 1.0))) }
     }
 }
 

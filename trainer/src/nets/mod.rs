@@ -13,7 +13,7 @@ mod visitor;
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use edit::{
     Ages, BLACK, COLOUR_REACH, CONDITION, DRAWN, Edit, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, Prototypes, ROWS,
-    TEXTURE_REACH, WRINKLES, YOUNGER_COLOUR, YOUNGER_FORM, doubling,
+    TEXTURE_REACH, WRINKLES, YOUNGER_GAINS, doubling,
 };
 pub use generator::{
     AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,

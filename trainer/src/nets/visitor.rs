@@ -56,6 +56,14 @@ pub struct Block {
     pub past: Unit,
 }
 
+impl Impression {
+    /// The decade expected, `[N]` in 0..5.
+    pub fn expected(&self) -> Tensor {
+        let decades = Tensor::arange(decade::COUNT as i64, (Kind::Float, self.decade.device()));
+        self.decade.softmax(1, Kind::Float).matmul(&decades)
+    }
+}
+
 impl Unit {
     fn new(path: &Path, channels: (i64, i64), kernel: i64, stride: i64) -> Self {
         let (inputs, outputs) = channels;
@@ -202,5 +210,16 @@ mod tests {
             let sums = shares.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
             assert!((sums - 1.0).abs().max().double_value(&[]) < 1e-5);
         }
+    }
+
+    #[test]
+    fn the_expected_decade_of_one_surely_read_is_itself() {
+        let sure = Tensor::from_slice(&[0.0f32, 0.0, 0.0, 90.0, 0.0, 0.0]).view([1, 6]);
+        let unsure = Tensor::zeros([1, 6], (Kind::Float, Device::Cpu));
+        let read = Impression {
+            decade: Tensor::cat(&[sure, unsure], 0),
+            code: Tensor::zeros([2, CODES], (Kind::Float, Device::Cpu)),
+        };
+        assert!((read.expected() - Tensor::from_slice(&[3.0f32, 2.5])).abs().max().double_value(&[]) < 1e-5);
     }
 }

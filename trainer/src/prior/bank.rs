@@ -5,7 +5,7 @@ use super::masks;
 use super::teacher::PriorError;
 use crate::data::cache::{Cache, FaceRecord, Gender, Split};
 use crate::data::tensors::faces_to_tensor;
-use crate::nets::{CODES, EditHead, FLOW_SHARE, ROWS, halved};
+use crate::nets::{BLACK, CODES, EditHead, FLOW_SHARE, ROWS, halved};
 use shared::landmarks::COUNT;
 use shared::registration::{Field, MEAN};
 use shared::{Decade, Landmarks, Point, decade};
@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 /// What an edit's prototypes are made of. Genders: 0 male, 1 female.
 #[derive(Debug)]
 pub struct Bank {
-    /// `[2, 6, 3, S, S]`: colour minus the mean over the decades, in −2..2.
+    /// `[2, 6, 3, S, S]`: colour minus the mean over the decades, as a share of the local brightness.
     pub colour: Tensor,
     /// `[2, 6, 3, S, S]`: natural logarithm of each brightness band's contrast over its mean over the decades.
     pub gains: Tensor,
@@ -31,7 +31,8 @@ pub struct Bank {
 #[serde(deny_unknown_fields)]
 pub struct Strengths {
     pub colour: f64,
-    pub gains: f64,
+    /// Of each brightness band, finest first.
+    pub gains: [f64; 3],
     pub wrinkles: f64,
     pub shape: f64,
 }
@@ -42,6 +43,9 @@ const FACES_A_CELL: usize = 130;
 const BELIEVED: f64 = 80.0;
 /// People whose wrinkles are blended, a gender: enough that nobody can be recognised.
 const WRINKLED_FACES: usize = 24;
+/// How much of what averages paint is left out on brows: it says little of age and much of who it is (measured); the teacher
+/// greys the brows that are there.
+const BROWS_SPARED: f64 = 0.5;
 /// How much is left out where marks are worn on the forehead.
 const MARKED: f64 = 0.8;
 const BATCH: usize = 16;
@@ -66,11 +70,14 @@ impl Bank {
             let rows = |maps: &Tensor, strength: f64| (halved(&maps.flatten(0, 1)) * strength).view([ROWS, -1]);
             let put = |place: &Tensor, values: &Tensor| place.shallow_clone().copy_(values);
             put(&head.prototypes.colour, &rows(&self.colour, strengths.colour));
-            put(&head.prototypes.gains, &rows(&self.gains, strengths.gains));
+            let bands = Tensor::from_slice(&strengths.gains.map(|gain| gain as f32)).view([3, 1, 1]);
+            put(&head.prototypes.gains, &rows(&(&self.gains * bands), 1.0));
             put(&head.prototypes.wrinkles, &(&self.wrinkles * strengths.wrinkles).view([CODES, -1]));
             // A place that comes to lie further right takes its content from further left.
             put(&head.prototypes.flow, &(&self.shape * -strengths.shape).view([ROWS, -1]));
-            let face = halved(&masks::face(&MEAN, side)).clamp(0.004, 0.985);
+            let face = halved(&masks::face(&MEAN, side));
+            let spared: Tensor = 1.0 - halved(&masks::brows(&MEAN, side)) * BROWS_SPARED;
+            let face: Tensor = (face * spared).clamp(0.004, 0.985);
             let outside: Tensor = 1.0 - &face;
             put(&head.prototypes.place, &(face / outside).log());
         });
@@ -212,7 +219,20 @@ impl Sums {
         let row = Tensor::arange(self.side, (Kind::Float, Device::Cpu)) / self.side as f64;
         let brow = ((row - 0.17) / 0.11).clamp(0.25, 1.0).view([1, 1, self.side, 1]);
         let _ = shaped.select(1, 0).g_mul_(&brow);
-        &shaped - shaped.mean_dim([1i64].as_slice(), true, Kind::Float)
+        let shaped = &shaped - shaped.mean_dim([1i64].as_slice(), true, Kind::Float);
+        shaped / self.ground()
+    }
+
+    /// `[2, 1, 1, S, S]`: the mean face's local brightness above black, as [`EditHead::edit`] sees it.
+    fn ground(&self) -> Tensor {
+        let genders = [0, 1].map(|gender| {
+            let groups = self.colour.keys().filter(|key| key.0 == gender).map(|key| key.1.as_str()).collect();
+            let mean = self.decades(gender, &groups).mean_dim([0i64].as_slice(), true, Kind::Float);
+            let brightness = luma(&mean);
+            &brightness - bands(&brightness).narrow(1, 0, 2).sum_dim_intlist([1i64].as_slice(), true, Kind::Float)
+                + BLACK
+        });
+        Tensor::stack(&genders, 0)
     }
 
     /// Mean colour a decade `[6, 3, S, S]` over some groups; a decade nobody is in takes the mean of the others.

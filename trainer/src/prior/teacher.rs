@@ -74,7 +74,7 @@ impl Teacher {
         let colour = (faces - &brightness) - (&tone - &tone_brightness);
         let colour = colour.square().sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
         let light = (&brightness - &tone_brightness).square();
-        let likeness = (-(light / 0.5) - colour / 0.06).exp();
+        let likeness = (-(light / 0.8) - colour / 0.06).exp();
         let darker = (&tone_brightness - &brightness) / (&tone_brightness + 1.05);
         Skin { tone: tone_brightness, likeness, darker }
     }

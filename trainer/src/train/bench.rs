@@ -9,6 +9,7 @@ use super::model::Model;
 use super::run::TrainError;
 use super::step::{Pools, Setting, step};
 use super::threads::{Shared, both};
+use super::visitor::Readings;
 use crate::data::cache::{Cache, CacheWriter, FaceRecord, Split};
 use crate::nets::{Discriminator, Generator};
 use crate::recipe::Recipe;
@@ -46,7 +47,8 @@ pub fn run(args: &Args) -> Result<(), TrainError> {
     let compute = Compute::pick(args.threads);
     let mut batches = Batches::new(&cache, &recipe, compute.device)?;
     let (mut model, mut pools) = (Model::new(&recipe, compute.device), Pools::new(recipe.training.pool));
-    let setting = Setting { weights: recipe.losses, seed: recipe.training.seed, parallel: compute.parallel };
+    let readings = Some(Readings::IDEAL);
+    let setting = Setting { weights: recipe.losses, seed: recipe.training.seed, parallel: compute.parallel, readings };
 
     let (mut steps, mut alone) = (vec![], vec![]);
     for n in 0..=args.rounds as u64 {

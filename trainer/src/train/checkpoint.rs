@@ -92,20 +92,27 @@ pub fn write(run: &Path, model: &Model, pools: &Pools, state: &State) -> Result<
     let path = folder.join(format!("step-{:08}.safetensors", state.step));
     let failed = |source| CheckpointError::Write { path: path.clone(), source };
     fs::create_dir_all(&folder).map_err(failed)?;
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // the umask still applies
-    let file = builder.prefix(".").suffix(".tmp").tempfile_in(&folder).map_err(failed)?;
-    let torch = |error: TchError| failed(io::Error::other(error));
-    Tensor::write_safetensors(&tensors(model, pools, state), file.path()).map_err(torch)?;
-    // `write_safetensors` truncates and fills the same file through a handle of its own.
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(&path).map_err(|error| failed(error.error))?;
-    File::open(&folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    write_whole(&path, &tensors(model, pools, state)).map_err(failed)?;
     for old in list(&folder).map_err(failed)?.iter().rev().skip(KEPT) {
         fs::remove_file(old).map_err(failed)?;
     }
     Ok(path)
+}
+
+/// Writes tensors, on whatever device they are, so that the file appears whole or not at all.
+pub fn write_whole(path: &Path, tensors: &[(String, Tensor)]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // the umask still applies
+    let file = builder.prefix(".").suffix(".tmp").tempfile_in(folder)?;
+    let plain = |tensor: &Tensor| tensor.detach().to_device(Device::Cpu).contiguous();
+    let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name, plain(tensor))).collect();
+    Tensor::write_safetensors(&tensors, file.path()).map_err(io::Error::other)?;
+    // `write_safetensors` truncates and fills the same file through a handle of its own.
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
 }
 
 fn tensors(model: &Model, pools: &Pools, state: &State) -> Vec<(String, Tensor)> {
@@ -113,8 +120,7 @@ fn tensors(model: &Model, pools: &Pools, state: &State) -> Vec<(String, Tensor)>
     let json = serde_json::to_vec(state).unwrap_or_default();
     let mut all = vec![(STATE.to_owned(), Tensor::from_slice(&json))];
     let mut add = |prefix: &str, named: Vec<(String, Tensor)>| {
-        let plain = |tensor: &Tensor| tensor.detach().to_device(Device::Cpu).contiguous();
-        all.extend(named.iter().map(|(name, tensor)| (format!("{prefix}{name}"), plain(tensor))));
+        all.extend(named.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
     };
     let variables = |store: &VarStore| store.variables().into_iter().collect();
     add(GENERATORS, variables(&generators.store));
@@ -275,6 +281,7 @@ mod tests {
     use crate::train::batches::Batches;
     use crate::train::batches::tests::{cache, recipe};
     use crate::train::step::{Setting, step};
+    use crate::train::visitor::Readings;
 
     fn tiny() -> Recipe {
         recipe(|text| {
@@ -300,7 +307,7 @@ mod tests {
         let run = folder.path();
         let go = |model: &mut Model, pools: &mut Pools, steps: std::ops::Range<u64>| {
             let mut batches = Batches::new(&cache, &recipe, Device::Cpu).unwrap();
-            let setting = Setting { weights: recipe.losses, seed: 1, parallel: true };
+            let setting = Setting { weights: recipe.losses, seed: 1, parallel: true, readings: Some(Readings::IDEAL) };
             for n in steps {
                 step(model, pools, &batches.get(n).unwrap(), &setting, n, recipe.rates(0, 1));
             }

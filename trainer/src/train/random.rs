@@ -18,6 +18,8 @@ pub enum Purpose {
     Visitor,
     /// How faces are varied before the visitor net judges them, in one step.
     Judge,
+    /// How real faces of a decade are varied before the visitor net reads them.
+    Readings,
 }
 
 /// The stream for a purpose at a place (a step, or a pass); places stay below 2^56.

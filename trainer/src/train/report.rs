@@ -25,7 +25,7 @@ const CHARTS: [(&str, &[&str]); 6] = [
     ("Identity", &["identity_g", "identity_f"]),
     ("Distance to the teacher", &["prior_g", "prior_f"]),
     ("Mask", &["mask_g", "mask_f"]),
-    ("What the visitor net misses in generated faces", &["judge_g", "judge_f"]),
+    ("Decades that the visitor net reads generated faces off", &["judge_g", "judge_f"]),
 ];
 /// Points of a curve: each is the mean of the steps between.
 const POINTS: usize = 240;

@@ -9,8 +9,9 @@ use super::model::Model;
 use super::preview::Preview;
 use super::report::{self, ReportError};
 use super::step::{Pools, Setting, step};
-use super::visitor::{self, VisitorError};
+use super::visitor::{self, Readings, VisitorError};
 use crate::data::cache::{Cache, CacheError};
+use crate::nets::EditHead;
 use crate::prior::{Bank, PriorError, Teacher};
 use crate::recipe::{Recipe, RecipeError};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -158,11 +159,12 @@ impl Run<'_> {
         let log_path = self.dir.join(super::log::FILE_NAME);
         let mut log = LossLog::open(self.dir, self.state.step).map_err(write(log_path.clone()))?;
         let preview = Preview::choose(cache, compute.device)?;
+        let stop = stop_flag();
         if self.state.step == 0 {
-            self.prepare(cache, compute)?;
+            self.prepare(cache, compute, &stop)?;
         }
         let teacher = (self.recipe.losses.prior > 0.0).then(|| Teacher::new(cache.side() as i64));
-        let stop = stop_flag();
+        let readings = self.readings(cache, compute)?;
         let training = self.recipe.training;
         let progress = progress(self.state.step, end);
         while self.state.step < end {
@@ -175,7 +177,7 @@ impl Run<'_> {
             let rates = self.recipe.rates(n, self.total);
             let weights = self.recipe.losses;
             let weights = if n < training.warm_up { weights.of_warm_up() } else { weights };
-            let setting = Setting { weights, seed: training.seed, parallel: compute.parallel };
+            let setting = Setting { weights, seed: training.seed, parallel: compute.parallel, readings };
             let losses = step(&mut self.model, &mut self.pools, &batch, &setting, n, rates);
             if let Some(loss) = losses.non_finite() {
                 return Err(TrainError::NonFinite { loss, step: n + 1, run: self.dir.to_owned() });
@@ -209,12 +211,13 @@ impl Run<'_> {
     }
 
     /// What the head `edit` starts with: a trained visitor net and the decades' prototypes.
-    fn prepare(&self, cache: &Cache, compute: Compute) -> Result<(), TrainError> {
+    fn prepare(&self, cache: &Cache, compute: Compute, stop: &AtomicBool) -> Result<(), TrainError> {
         let average = self.model.average.as_ref().map(|average| &average.net);
         let generators = [Some(self.model.g()), average];
         let mut heads = generators.into_iter().flatten().filter_map(|generator| generator.edit.as_ref());
         let (Some(head), Some(recipe)) = (heads.next(), self.recipe.visitor) else { return Ok(()) };
-        visitor::ensure(self.dir, cache, recipe, self.recipe.training.seed, compute, &head.visitor)?;
+        let seed = self.recipe.training.seed;
+        visitor::ensure(self.dir, cache, recipe, seed, compute, &head.visitor, stop)?;
         if let Some(strengths) = self.recipe.prototypes {
             println!("prototypes of the decades");
             Bank::build(cache)?.fill(head, strengths);
@@ -223,6 +226,13 @@ impl Run<'_> {
             other.copy(head);
         }
         Ok(())
+    }
+
+    /// What the frozen visitor net reads in real faces, where the recipe holds aged faces against it.
+    fn readings(&self, cache: &Cache, compute: Compute) -> Result<Option<Readings>, TrainError> {
+        let head = self.model.g().edit.as_ref().filter(|_| self.recipe.losses.judge > 0.0);
+        let read = |head: &EditHead| Readings::of(cache, &head.visitor, self.recipe.training.seed, compute.device);
+        Ok(head.map(read).transpose()?)
     }
 
     /// Writes a preview and the report.

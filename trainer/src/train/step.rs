@@ -18,10 +18,10 @@ use super::model::Model;
 use super::pool::Pool;
 use super::random::{Purpose, stream};
 use super::threads::{Shared, both};
-use super::visitor::varied;
+use super::visitor::{Readings, varied};
 use crate::nets::{Discriminator, Generator, Visitor};
 use crate::recipe::{Rates, Weights};
-use tch::{Kind, Tensor};
+use tch::{Kind, Reduction, Tensor};
 
 /// One direction of the cycle: `there` makes faces of the target decade, `back` returns them, `judge` knows target faces.
 struct Way<'a> {
@@ -54,7 +54,12 @@ pub struct Setting {
     pub seed: u64,
     /// Each direction in its own thread.
     pub parallel: bool,
+    /// What `weights.judge` measures against; without them it counts for nothing.
+    pub readings: Option<Readings>,
 }
+
+/// Decades up to which a misreading counts by its square.
+const CLOSE: f64 = 0.5;
 
 /// Trains all players on one batch. Where a loss is not finite the weights it would have moved stay as they are.
 pub fn step(
@@ -65,7 +70,7 @@ pub fn step(
     step: u64,
     rates: Rates,
 ) -> StepLosses {
-    let Setting { weights, seed, parallel } = *setting;
+    let Setting { weights, seed, parallel, .. } = *setting;
     let mut losses = StepLosses::default();
 
     // G and F, against discriminators that hold still.
@@ -121,7 +126,7 @@ fn generator_losses(way: &Way, setting: &Setting, step: u64) -> (WayLosses, Tens
     let weights = &setting.weights;
     let (g, f, d_y) = (way.there.get(), way.back.get(), way.judge.get());
     let Faces { pictures: x, ages: a, lesson, .. } = way.source.get();
-    let Faces { pictures: y, ages: c, .. } = way.target.get();
+    let Faces { ages: c, .. } = way.target.get();
     let zero = || Tensor::zeros([], (Kind::Float, x.device()));
 
     // ŷ = G(x, c)
@@ -137,10 +142,10 @@ fn generator_losses(way: &Way, setting: &Setting, step: u64) -> (WayLosses, Tens
     let prior = lesson.as_ref().map_or_else(zero, |lesson| distance_to_lesson(fake, lesson));
     // E[mask]: nothing changes without need
     let mask = made.edit.as_ref().map_or_else(zero, |edit| edit.mask.mean(Kind::Float));
-    // How much less ŷ looks like c than real faces of c do
-    let guide = g.edit.as_ref().filter(|_| weights.judge > 0.0);
+    // How far from real faces of c ŷ looks
+    let guide = g.edit.as_ref().zip(setting.readings).filter(|_| weights.judge > 0.0);
     let mut rng = stream(setting.seed, Purpose::Judge, step);
-    let judge = guide.map_or_else(zero, |head| judged(&head.visitor, x, fake, y, c, &mut rng));
+    let judge = guide.map_or_else(zero, |(head, readings)| judged(&head.visitor, readings, x, fake, c, &mut rng));
 
     let objective = &adversarial * weights.adversarial
         + &cycle * weights.cycle
@@ -162,17 +167,22 @@ fn generator_losses(way: &Way, setting: &Setting, step: u64) -> (WayLosses, Tens
     (losses, fake.detach())
 }
 
-/// Cross-entropy of the decade that the frozen visitor net reads in `fake`, above its mean for the real faces `y` of that decade
-/// and never below; and how far the code that it reads has gone from the source's. A judge pushed further would be fooled.
-fn judged(visitor: &Visitor, x: &Tensor, fake: &Tensor, y: &Tensor, c: &Tensor, rng: &mut impl rand::Rng) -> Tensor {
-    let (real, own) = tch::no_grad(|| {
-        let real = cross_entropy(&visitor.forward(y, false).decade, c).mean(Kind::Float);
-        (real, visitor.of(x).1)
-    });
+/// How far the decade that the frozen visitor net reads in `fake` is from what it reads in real faces of the decade `c` on
+/// average, in decades (squared while small): a face that looks like them is not pushed further, as a judge pushed further
+/// would be fooled. And how far the code that it reads has gone from the source's.
+fn judged(
+    visitor: &Visitor,
+    readings: Readings,
+    x: &Tensor,
+    fake: &Tensor,
+    c: &Tensor,
+    rng: &mut impl rand::Rng,
+) -> Tensor {
+    let own = tch::no_grad(|| visitor.of(x).1);
     let read = visitor.read(&varied(fake, rng), false);
-    let decade = (cross_entropy(&read.decade, c) - real).relu();
+    let decade = read.expected().smooth_l1_loss(&readings.at(c), Reduction::Mean, CLOSE);
     let code = cross_entropy(&read.code, &own) - cross_entropy(&own.log(), &own);
-    (decade + code.relu() * 0.3).mean(Kind::Float)
+    decade + code.relu().mean(Kind::Float) * 0.3
 }
 
 /// Written for x → y: adds the gradient of D_Y's loss; `seen` are pictures that G made and the decades they were made for.
@@ -197,6 +207,7 @@ fn discriminator_loss(way: &Way, seen: (Tensor, Tensor), weights: &Weights) -> f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::BLACK;
     use crate::recipe::{EMBEDDED, Recipe};
     use crate::train::batches::condition;
     use crate::train::batches::tests::recipe;
@@ -235,7 +246,7 @@ mod tests {
     }
 
     fn setting(recipe: &Recipe, parallel: bool) -> Setting {
-        Setting { weights: recipe.losses, seed: 1, parallel }
+        Setting { weights: recipe.losses, seed: 1, parallel, readings: Some(Readings::IDEAL) }
     }
 
     fn run(recipe: &Recipe, model: &mut Model, parallel: bool, steps: u64) -> Vec<StepLosses> {
@@ -299,7 +310,7 @@ mod tests {
         }
     }
 
-    const PROTOTYPES: &str = "\n[prototypes]\ncolour = 1.0\ngains = 1.0\nwrinkles = 1.0\nshape = 1.0\n";
+    const PROTOTYPES: &str = "\n[prototypes]\ncolour = 1.0\ngains = [1.0, 1.0, 1.0]\nwrinkles = 1.0\nshape = 1.0\n";
 
     #[test]
     fn a_lesson_pulls_the_generator_towards_it() {
@@ -307,7 +318,7 @@ mod tests {
             recipe(|_| tiny(2).text.replace("adversarial = 1.0", "adversarial = 0.0\nprior = 100.0") + PROTOTYPES);
         let mut model = Model::new(&recipe, Device::Cpu);
         let mut batch = batch();
-        batch.x.lesson = Some(batch.x.pictures.shallow_clone() + 0.3);
+        batch.x.lesson = Some(&batch.x.pictures + (&batch.x.pictures + BLACK) * 0.15);
         let mut pools = Pools::new(0);
         let rates = recipe.rates(0, 1);
         let mut prior = |n| step(&mut model, &mut pools, &batch, &setting(&recipe, false), n, rates).g.prior;

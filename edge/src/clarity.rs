@@ -50,18 +50,19 @@ impl Clarity {
         plane.extend(red.iter().zip(green).zip(blue).map(luma));
         self.blur(&plane, side);
         let [left, right, top, bottom] = FACE.map(|share| (share * side as f32) as usize);
-        let (mut squares, mut deviations, mut brightness, mut count) = (0.0, 0.0, 0.0, 0.0);
+        let (mut detail, mut power, mut brightness, mut count) = (0.0, 0.0, 0.0, 0.0);
         for i in (top..bottom).flat_map(|y| (left..right).map(move |x| y * side + x)) {
-            squares += (plane[i] - self.smooth[i]).powi(2);
-            deviations += plane[i].powi(2);
+            detail += (plane[i] - self.smooth[i]).powi(2);
+            power += plane[i].powi(2);
             brightness += plane[i];
             count += 1.0;
         }
         self.plane = plane;
         let mean: f32 = brightness / count;
-        let spread = (deviations / count - mean.powi(2)).max(0.0).sqrt();
-        self.share = ((squares / count).sqrt() / mean.max(0.02) / CLEAR).clamp(LEAST, 1.0);
-        self.depth = (spread / mean.max(0.02) / DEEP).clamp(LEAST_DEPTH, 1.0);
+        let spread = (power / count - mean.powi(2)).max(0.0).sqrt();
+        let light = mean.max(0.02);
+        self.share = ((detail / count).sqrt() / light / CLEAR).clamp(LEAST, 1.0);
+        self.depth = (spread / light / DEEP).clamp(LEAST_DEPTH, 1.0);
     }
 
     /// Leaves as much of the edit's change, and of its fine detail, as suits the picture that was looked at.

@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, EditHead, FLOW_REACH, FLOW_SHARE, GAINS, ROWS, STEEPNESS, TEXTURE_REACH, Unit, Visitor,
-    WRINKLES, YOUNGER_GAINS, doubling,
+    BLACK, CODES, COLOUR_REACH, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, ROWS, STEEPNESS, TEXTURE_REACH,
+    Unit, Visitor, WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -84,28 +84,18 @@ pub fn outputs(
 
     // Rows of the prototypes, mixed.
     let one = graph.floats("one", &[1], &[1.0]);
-    let decades: Vec<f32> = (0..DECADES).map(|i| -(i as f32)).collect();
-    let decades = graph.floats("younger.decades", &[DECADES, 1], &decades);
-    let younger = graph.node("MatMul", &[&told.way, &decades], "younger.signed", &[]);
-    let younger = graph.relu("younger", &younger);
     let column = graph.reshape("code.column", &told.code, &[CODES, 1]);
-    let lead = graph.floats("younger.lead", &[1], &[YOUNGER_GAINS as f32]);
-    let factor = graph.multiply("younger.led", &younger, &lead);
-    let factor = graph.add("younger.factor", &factor, &one);
-    let leading = graph.multiply("way.leading", &told.way, &factor);
-    let mut weights = |name: &str, way: &str| {
-        let rows = graph.node("MatMul", &[&column, way], &format!("{name}.rows"), &[]);
-        graph.reshape(name, &rows, &[1, ROWS])
-    };
-    let (plain, leading) = (weights("weights.plain", &told.way), weights("weights.leading", &leading));
-    let mut mixed = |name: &str, weights: &str, rows: &Tensor, dims: [i64; 4]| {
+    let weights = graph.node("MatMul", &[&column, &told.way], "weights.table", &[]);
+    let weights = graph.reshape("weights", &weights, &[1, ROWS]);
+    let mut mixed = |name: &str, rows: &Tensor, dims: [i64; 4]| {
         let table = graph.weight(&format!("{name}.table"), &rows.size(), &values(rows), 0);
-        let row = graph.node("MatMul", &[weights, &table], &format!("{name}.row"), &[]);
+        let row = graph.node("MatMul", &[&weights, &table], &format!("{name}.row"), &[]);
         graph.reshape(name, &row, &dims)
     };
-    let colour = mixed("prototype.colour", &plain, &prototypes.colour, [1, 3, half, half]);
-    let gains = mixed("prototype.gains", &leading, &prototypes.gains, [1, 3, half, half]);
-    let flow = mixed("prototype.flow", &plain, &prototypes.flow, [1, 2, coarse, coarse]);
+    let colour = mixed("prototype.colour", &prototypes.colour, [1, 3, half, half]);
+    let gains = mixed("prototype.gains", &prototypes.gains, [1, 3, half, half]);
+    let flow = mixed("prototype.flow", &prototypes.flow, [1, 2, coarse, coarse]);
+    let gains = led(graph, told, &gains);
     let curve = graph.floats("wrinkling.curve", &[DECADES, 1], &WRINKLES);
     let amount = graph.node("MatMul", &[&told.way, &curve], "wrinkling.amount", &[]);
     let amount = graph.relu("wrinkling.more", &amount);
@@ -179,6 +169,27 @@ pub fn outputs(
     graph.output(&finest, &[1, 1, size, size]);
     graph.output(&smooth, &[1, 1, size, size]);
     graph.output("flow", &[1, 2, coarse, coarse]);
+}
+
+/// The prototypes' gains as far as the way leads them.
+fn led(graph: &mut GraphBuilder, told: &Told, gains: &str) -> String {
+    let decades: Vec<f32> = (0..DECADES).flat_map(|i| [-(i as f32), i as f32]).collect();
+    let decades = graph.floats("way.decades.table", &[DECADES, 2], &decades);
+    let decades = graph.node("MatMul", &[&told.way, &decades], "way.decades.signed", &[]);
+    let decades = graph.relu("way.decades", &decades);
+    let one = graph.floats("way.one", &[1], &[1.0]);
+    let negative = graph.node("Neg", &[gains], "gains.negative", &[]);
+    let mut further = |name: &str, bands: &[[f32; 3]; 2], part: &str| {
+        let bands = graph.floats(&format!("{name}.bands"), &[2, 3], bands.as_flattened());
+        let bands = graph.node("MatMul", &[&decades, &bands], &format!("{name}.more"), &[]);
+        let bands = graph.add(&format!("{name}.factors"), &bands, &one);
+        let bands = graph.reshape(&format!("{name}.planes"), &bands, &[1, 3, 1, 1]);
+        let part = graph.relu(&format!("{name}.part"), part);
+        graph.multiply(name, &part, &bands)
+    };
+    let grown = further("gains.grown", &GROWS, gains);
+    let faded = further("gains.faded", &FADES, &negative);
+    graph.node("Sub", &[&grown, &faded], "gains.led", &[])
 }
 
 /// Gaussian blur of one channel, mirrored at the border, across and then down.

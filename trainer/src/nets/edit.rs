@@ -26,13 +26,17 @@ pub const TEXTURE_REACH: f64 = 0.2;
 /// Longest way that the convolutions move a place, in crop sides.
 pub const FLOW_REACH: f64 = 0.03;
 /// Natural logarithms of the least and the greatest gain of a brightness band.
-pub const GAINS: (f64, f64) = (-1.3, 0.8);
+pub const GAINS: (f64, f64) = (-2.2, 1.1);
 /// Added to brightness (−1..1) to make it positive, so that paint can be a share of it: skin reflects a share of the light that
 /// falls on it, and what age does to skin is as dark as the shade it lies in.
 pub const BLACK: f64 = 1.2;
-/// For each decade that a face is to become younger, contrast leads this much further: averages tell little of what wrinkled
-/// skin was like. Colour that leads as well is younger still, and blotched (found by eye and by age judges).
-pub const YOUNGER_GAINS: f64 = 0.3;
+/// How much further contrast goes for each decade that a face is to become younger (first row) or older (second), of each
+/// brightness band, finest first: averages tell little of what wrinkled skin was like. What grows and what fades differ, since
+/// coarse contrast that grows in a younger face darkens its eyes. Colour that goes further is younger still, and blotched
+/// (all found by eye and by age judges).
+pub const GROWS: [[f32; 3]; 2] = [[0.6, 0.0, 0.0], [0.0, 0.2, 0.2]];
+/// As [`GROWS`], of contrast that fades.
+pub const FADES: [[f32; 3]; 2] = [[0.5, 1.0, 1.0], [0.0, 0.0, 0.0]];
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -121,12 +125,11 @@ impl EditHead {
     pub fn edit(&self, faces: &Tensor, ages: Ages, drawn: Option<(&Tensor, &Tensor)>) -> Edit {
         let (n, half, coarse) = (faces.size()[0], self.size / 2, self.size / FLOW_SHARE);
         let Prototypes { colour, gains, wrinkles, flow, place } = &self.prototypes;
-        let weights = Weights::of(ages);
-        let mixed = |weights: &Tensor, rows: &Tensor, channels: i64, side: i64| {
-            weights.matmul(rows).view([n, channels, side, side])
-        };
-        let (mut colour, mut gains) = (mixed(&weights.plain, colour, 3, half), mixed(&weights.leading, gains, 3, half));
-        let (mut flow, mut logit) = (mixed(&weights.plain, flow, 2, coarse), place.expand([n, 1, half, half], false));
+        let way = Way::of(ages);
+        let mixed = |rows: &Tensor, channels: i64, side: i64| way.rows.matmul(rows).view([n, channels, side, side]);
+        let (mut colour, gains) = (mixed(colour, 3, half), mixed(gains, 3, half));
+        let mut gains = gains.relu() * &way.grows - (-gains).relu() * &way.fades;
+        let (mut flow, mut logit) = (mixed(flow, 2, coarse), place.expand([n, 1, half, half], false));
         let mut texture = wrinkling(ages).matmul(wrinkles).view([n, 1, self.size, self.size]);
         if let Some((drawn, moved)) = drawn {
             colour += drawn.narrow(1, 0, 3).tanh() * COLOUR_REACH;
@@ -150,22 +153,25 @@ impl EditHead {
     }
 }
 
-/// What the rows of the prototypes are mixed with, `[N, ROWS]` each.
-struct Weights {
-    /// Of colour and flow.
-    plain: Tensor,
-    /// Of gains.
-    leading: Tensor,
+/// How far faces are to go.
+struct Way {
+    /// What the rows of the prototypes are mixed with, `[N, ROWS]`: target minus apparent decade, shared out over the codes.
+    rows: Tensor,
+    /// How much more contrast grows where it grows, `[N, 3, 1, 1]`, from 1 on.
+    grows: Tensor,
+    /// As `grows`, where it fades.
+    fades: Tensor,
 }
 
-impl Weights {
-    /// Target minus apparent decade, shared out over the codes.
+impl Way {
     fn of(ages: Ages) -> Self {
         let way = ages.target - ages.apparent;
-        let decades = Tensor::arange(DECADES, (Kind::Float, way.device())).view([DECADES, 1]);
-        let younger = (-way.matmul(&decades)).relu();
-        let rows = |way: &Tensor| (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]);
-        Self { plain: rows(&way), leading: rows(&(&way * (younger * YOUNGER_GAINS + 1.0))) }
+        let table = |values: &[[f32; 3]]| Tensor::from_slice(values.as_flattened()).to_device(way.device());
+        let up = Tensor::arange(DECADES, (Kind::Float, way.device()));
+        let decades = way.matmul(&Tensor::stack(&[-&up, up], 1)).relu();
+        let further = |bands: &[[f32; 3]]| (decades.matmul(&table(bands).view([2, 3])) + 1.0).view([-1, 3, 1, 1]);
+        let rows = (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]);
+        Self { rows, grows: further(&GROWS), fades: further(&FADES) }
     }
 }
 

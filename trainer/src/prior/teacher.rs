@@ -25,6 +25,10 @@ const GREY: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.1, 0.3, 0.6];
 /// How much lighter grey hair is, as a share of the skin's brightness, and how much of its own colour it loses.
 const LIGHTER: f64 = 0.3;
 const PALER: f64 = 0.6;
+/// Difference from the cheeks (see [`Teacher::skin`]) up to which it is skin for sure: side light, stubble, a blush.
+const SKIN: f64 = 0.4;
+/// How fast it stops being skin from there on.
+const STEEP: f64 = 1.8;
 /// What is not skin keeps this share of the change.
 const KEPT: f64 = 0.1;
 
@@ -66,6 +70,7 @@ impl Teacher {
         })
     }
 
+    /// Compares each pixel with cheeks and nose: light and colour, squared, over what is a clear difference of each.
     fn skin(&self, faces: &Tensor) -> Skin {
         let cheeks = self.cheeks.to_device(faces.device());
         let share = &cheeks / cheeks.sum(Kind::Float);
@@ -74,7 +79,7 @@ impl Teacher {
         let colour = (faces - &brightness) - (&tone - &tone_brightness);
         let colour = colour.square().sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
         let light = (&brightness - &tone_brightness).square();
-        let likeness = (-(light / 0.8) - colour / 0.06).exp();
+        let likeness = ((light / 0.8 + colour / 0.06 - SKIN).relu() * -STEEP).exp();
         let darker = (&tone_brightness - &brightness) / (&tone_brightness + 1.05);
         Skin { tone: tone_brightness, likeness, darker }
     }

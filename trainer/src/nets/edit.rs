@@ -248,6 +248,26 @@ mod tests {
     }
 
     #[test]
+    fn contrast_that_fades_goes_the_further_the_further_the_way() {
+        let (sixties, code) = (shares(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0]), shares(&[1.0, 0.0]));
+        let head = head();
+        tch::no_grad(|| {
+            let _ = head.prototypes.gains.shallow_clone().zero_();
+            let _ = head.prototypes.gains.narrow(0, 5, 1).fill_(0.1);
+        });
+        let face = Tensor::rand([1, 3, 32, 32], (Kind::Float, Device::Cpu));
+        // In whole faces the finest band's factor is 1 + detail.
+        let log = |from: &Tensor, to: &Tensor| {
+            let edit = head.edit(&face, Ages { target: to, apparent: from, code: &code }, None);
+            (edit.detail / doubled(&edit.mask) + 1.0).log().mean(Kind::Float).double_value(&[])
+        };
+        let (fifties, tens) = (shares(&[0.0, 0.0, 0.0, 0.0, 1.0, 0.0]), shares(&[1.0, 0.0, 0.0, 0.0, 0.0, 0.0]));
+        let (near, far, back) = (log(&sixties, &fifties), log(&sixties, &tens), log(&fifties, &sixties));
+        assert!(near < -0.1 && far < 2.0 * near, "{near} {far}");
+        assert!(back > 0.09, "{back}");
+    }
+
+    #[test]
     fn doubling_keeps_flat_flat_and_ramps_straight() {
         let ramp = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([1, 1, 1, 8]).expand([1, 1, 8, 8], true);
         let twice = doubled(&ramp);

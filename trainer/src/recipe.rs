@@ -312,7 +312,7 @@ impl VisitorRecipe {
 }
 
 fn check_strengths(strengths: Strengths) -> Result<(), Flaw> {
-    let Strengths { colour, gains, wrinkles, shape } = strengths;
+    let Strengths { colour, gains, wrinkles, shape, places } = strengths;
     let all = [
         ("prototypes.colour", colour),
         ("prototypes.gains", gains[0]),
@@ -321,7 +321,10 @@ fn check_strengths(strengths: Strengths) -> Result<(), Flaw> {
         ("prototypes.wrinkles", wrinkles),
         ("prototypes.shape", shape),
     ];
-    all.into_iter().try_for_each(|(key, value)| need((0.0..=5.0).contains(&value), key, value, "0 to 5"))
+    all.into_iter().try_for_each(|(key, value)| need((0.0..=5.0).contains(&value), key, value, "0 to 5"))?;
+    let near = places.iter().zip(0..).all(|(place, decade)| (place - f64::from(decade)).abs() <= 1.0);
+    let older = places.is_sorted_by(|a, b| a < b);
+    need(near && older, "prototypes.places", places, "six that rise, each at most 1 from 0, 1, 2, 3, 4, 5")
 }
 
 impl RawTraining {

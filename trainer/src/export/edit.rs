@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, ROWS, STEEPNESS, TEXTURE_REACH,
-    Unit, Visitor, WRINKLES, doubling,
+    BLACK, CODES, COLOUR_REACH, EditHead, FADES, FAR, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, HELD, ROWS, STEEPNESS,
+    TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -17,8 +17,10 @@ const DECADES: i64 = decade::COUNT as i64;
 pub struct Told {
     /// `[1, CONDITION]` ([`crate::nets::CONDITION`]): what the layers are told.
     pub condition: String,
-    /// `[1, 6]`: target minus apparent decade.
+    /// `[1, 6]`: target minus apparent decade, as far as it is gone.
     way: String,
+    /// `[1, 2]`: decades towards younger years, and towards older ones.
+    decades: String,
     /// `[1, CODES]`
     code: String,
 }
@@ -53,8 +55,28 @@ pub fn condition(graph: &mut GraphBuilder, visitor: &Visitor, face: &str, age: &
     let code = softmax(graph, "visitor.code", &codes);
     let along = [("axis", Attribute::Int(1))];
     let condition = graph.node("Concat", &[age, &apparent, &code], "condition", &along);
-    let way = graph.node("Sub", &[age, &apparent], "way", &[]);
-    Told { condition, way, code }
+    let whole = graph.node("Sub", &[age, &apparent], "way.whole", &[]);
+    let decades = decades_apart(graph, &whole);
+    let way = held(graph, &whole, &decades);
+    Told { condition, way, decades, code }
+}
+
+fn decades_apart(graph: &mut GraphBuilder, way: &str) -> String {
+    let up: Vec<f32> = (0..DECADES).flat_map(|i| [-(i as f32), i as f32]).collect();
+    let up = graph.floats("way.decades.table", &[DECADES, 2], &up);
+    let decades = graph.node("MatMul", &[way, &up], "way.decades.signed", &[]);
+    graph.relu("way.decades", &decades)
+}
+
+/// The way without what is taken off where it is far.
+fn held(graph: &mut GraphBuilder, way: &str, decades: &str) -> String {
+    let far = graph.floats("way.far", &[1], &[FAR as f32]);
+    let beyond = graph.node("Sub", &[decades, &far], "way.beyond.signed", &[]);
+    let beyond = graph.relu("way.beyond", &beyond);
+    let off = graph.floats("way.off.table", &[2, 1], &HELD);
+    let off = graph.node("MatMul", &[&beyond, &off], "way.off", &[]);
+    let off = graph.multiply("way.lost", way, &off);
+    graph.node("Sub", &[way, &off], "way", &[])
 }
 
 fn unit(graph: &mut GraphBuilder, name: &str, unit: &Unit, x: &str) -> String {
@@ -173,15 +195,11 @@ pub fn outputs(
 
 /// The prototypes' gains as far as the way leads them.
 fn led(graph: &mut GraphBuilder, told: &Told, gains: &str) -> String {
-    let decades: Vec<f32> = (0..DECADES).flat_map(|i| [-(i as f32), i as f32]).collect();
-    let decades = graph.floats("way.decades.table", &[DECADES, 2], &decades);
-    let decades = graph.node("MatMul", &[&told.way, &decades], "way.decades.signed", &[]);
-    let decades = graph.relu("way.decades", &decades);
     let one = graph.floats("way.one", &[1], &[1.0]);
     let negative = graph.node("Neg", &[gains], "gains.negative", &[]);
     let mut further = |name: &str, bands: &[[f32; 3]; 2], part: &str| {
         let bands = graph.floats(&format!("{name}.bands"), &[2, 3], bands.as_flattened());
-        let bands = graph.node("MatMul", &[&decades, &bands], &format!("{name}.more"), &[]);
+        let bands = graph.node("MatMul", &[&told.decades, &bands], &format!("{name}.more"), &[]);
         let bands = graph.add(&format!("{name}.factors"), &bands, &one);
         let bands = graph.reshape(&format!("{name}.planes"), &bands, &[1, 3, 1, 1]);
         let part = graph.relu(&format!("{name}.part"), part);

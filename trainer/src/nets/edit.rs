@@ -37,6 +37,10 @@ pub const BLACK: f64 = 1.2;
 pub const GROWS: [[f32; 3]; 2] = [[0.6, 0.0, 0.0], [0.0, 0.2, 0.2]];
 /// As [`GROWS`], of contrast that fades.
 pub const FADES: [[f32; 3]; 2] = [[0.5, 1.0, 1.0], [0.0, 0.0, 0.0]];
+/// Decades up to which a face goes the whole way, and how much of the way each decade beyond takes off, towards younger years and
+/// towards older ones: who a child is gives way before its age does (by a judge of identity).
+pub const FAR: f64 = 3.0;
+pub const HELD: [f32; 2] = [0.0, 0.08];
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -130,7 +134,7 @@ impl EditHead {
         let (mut colour, gains) = (mixed(colour, 3, half), mixed(gains, 3, half));
         let mut gains = gains.relu() * &way.grows - (-gains).relu() * &way.fades;
         let (mut flow, mut logit) = (mixed(flow, 2, coarse), place.expand([n, 1, half, half], false));
-        let mut texture = wrinkling(ages).matmul(wrinkles).view([n, 1, self.size, self.size]);
+        let mut texture = way.wrinkles.matmul(wrinkles).view([n, 1, self.size, self.size]);
         if let Some((drawn, moved)) = drawn {
             colour += drawn.narrow(1, 0, 3).tanh() * COLOUR_REACH;
             gains += drawn.narrow(1, 3, 3);
@@ -161,24 +165,24 @@ struct Way {
     grows: Tensor,
     /// As `grows`, where it fades.
     fades: Tensor,
+    /// `[N, CODES]`: wrinkles to add; none are taken away, that is the gains' part.
+    wrinkles: Tensor,
 }
 
 impl Way {
     fn of(ages: Ages) -> Self {
-        let way = ages.target - ages.apparent;
-        let table = |values: &[[f32; 3]]| Tensor::from_slice(values.as_flattened()).to_device(way.device());
-        let up = Tensor::arange(DECADES, (Kind::Float, way.device()));
-        let decades = way.matmul(&Tensor::stack(&[-&up, up], 1)).relu();
-        let further = |bands: &[[f32; 3]]| (decades.matmul(&table(bands).view([2, 3])) + 1.0).view([-1, 3, 1, 1]);
+        let whole = ages.target - ages.apparent;
+        let table = |values: &[f32]| Tensor::from_slice(values).to_device(whole.device());
+        let up = Tensor::arange(DECADES, (Kind::Float, whole.device()));
+        let decades = whole.matmul(&Tensor::stack(&[-&up, up], 1)).relu();
+        let further =
+            |bands: &[[f32; 3]]| (decades.matmul(&table(bands.as_flattened()).view([2, 3])) + 1.0).view([-1, 3, 1, 1]);
+        let off: Tensor = (&decades - FAR).relu().matmul(&table(&HELD).view([2, 1]));
+        let way = &whole - &whole * off;
         let rows = (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]);
-        Self { rows, grows: further(&GROWS), fades: further(&FADES) }
+        let wrinkles = ages.code * way.matmul(&table(&WRINKLES).view([DECADES, 1])).relu();
+        Self { rows, grows: further(&GROWS), fades: further(&FADES), wrinkles }
     }
-}
-
-/// `[N, CODES]`: wrinkles to add; none are taken away, that is the gains' part.
-fn wrinkling(ages: Ages) -> Tensor {
-    let curve = Tensor::from_slice(&WRINKLES).view([DECADES, 1]).to_device(ages.target.device());
-    ages.code * (ages.target - ages.apparent).matmul(&curve).relu()
 }
 
 impl Edit {
@@ -265,6 +269,28 @@ mod tests {
         let (near, far, back) = (log(&sixties, &fifties), log(&sixties, &tens), log(&fifties, &sixties));
         assert!(near < -0.1 && far < 2.0 * near, "{near} {far}");
         assert!(back > 0.09, "{back}");
+    }
+
+    #[test]
+    fn far_journeys_are_held_back_and_near_ones_are_not() {
+        let (face, code) = (Tensor::zeros([1, 3, 32, 32], (Kind::Float, Device::Cpu)), shares(&[1.0, 0.0]));
+        let head = head();
+        let one = |decade: usize| shares(&std::array::from_fn::<f32, 6, _>(|i| f32::from(u8::from(i == decade))));
+        // Colour that rises by the same amount a decade.
+        tch::no_grad(|| {
+            let rows = Tensor::arange(DECADES, (Kind::Float, Device::Cpu)).repeat([CODES]).view([ROWS, 1]) * 0.01;
+            let _ = head.prototypes.colour.shallow_clone().copy_(&rows.expand_as(&head.prototypes.colour));
+            let _ = head.prototypes.gains.shallow_clone().zero_();
+            let _ = head.prototypes.wrinkles.shallow_clone().zero_();
+        });
+        let painted = |from: usize, to: usize| {
+            let ages = Ages { target: &one(to), apparent: &one(from), code: &code };
+            head.edit(&face, ages, None).change.mean(Kind::Float).double_value(&[])
+        };
+        let (near, far, back) = (painted(0, 3), painted(0, 5), painted(5, 0));
+        let beyond = 1.0 - 2.0 * f64::from(HELD[1]);
+        assert!((far / near - 5.0 / 3.0 * beyond).abs() < 1e-4, "{far} {near}");
+        assert!((back / near + 5.0 / 3.0).abs() < 1e-4, "{back} {near}");
     }
 
     #[test]

@@ -35,6 +35,14 @@ pub struct Strengths {
     pub gains: [f64; 3],
     pub wrinkles: f64,
     pub shape: f64,
+    /// Where each decade lies among the averages of the decades: 0 is that of the 10s, 5 that of the 60s, straight between
+    /// them and beyond. Averages of 20s that lie at 0.9 make everyone a little younger in their 20s.
+    #[serde(default = "even")]
+    pub places: [f64; decade::COUNT],
+}
+
+fn even() -> [f64; decade::COUNT] {
+    std::array::from_fn(|decade| decade as f64)
 }
 
 /// Faces used of each gender, group and decade, so that no group outweighs the others.
@@ -67,14 +75,15 @@ impl Bank {
     pub fn fill(&self, head: &EditHead, strengths: Strengths) {
         no_grad(|| {
             let side = self.colour.size()[4];
-            let rows = |maps: &Tensor, strength: f64| (halved(&maps.flatten(0, 1)) * strength).view([ROWS, -1]);
+            let placed = |maps: &Tensor| at(maps, &strengths.places);
+            let rows = |maps: &Tensor, strength: f64| (halved(&placed(maps).flatten(0, 1)) * strength).view([ROWS, -1]);
             let put = |place: &Tensor, values: &Tensor| place.shallow_clone().copy_(values);
             put(&head.prototypes.colour, &rows(&self.colour, strengths.colour));
             let bands = Tensor::from_slice(&strengths.gains.map(|gain| gain as f32)).view([3, 1, 1]);
             put(&head.prototypes.gains, &rows(&(&self.gains * bands), 1.0));
             put(&head.prototypes.wrinkles, &(&self.wrinkles * strengths.wrinkles).view([CODES, -1]));
             // A place that comes to lie further right takes its content from further left.
-            put(&head.prototypes.flow, &(&self.shape * -strengths.shape).view([ROWS, -1]));
+            put(&head.prototypes.flow, &(placed(&self.shape) * -strengths.shape).view([ROWS, -1]));
             let face = halved(&masks::face(&MEAN, side));
             let spared: Tensor = 1.0 - halved(&masks::brows(&MEAN, side)) * BROWS_SPARED;
             let face: Tensor = (face * spared).clamp(0.004, 0.985);
@@ -82,6 +91,17 @@ impl Bank {
             put(&head.prototypes.place, &(face / outside).log());
         });
     }
+}
+
+/// The decades of `maps` `[2, 6, …]` at other places among them, the same shape.
+fn at(maps: &Tensor, places: &[f64; decade::COUNT]) -> Tensor {
+    let of = |decade: i64| maps.select(1, decade);
+    let mixed = places.map(|place| {
+        let below = (place.floor() as i64).clamp(0, decade::COUNT as i64 - 2);
+        let share = place - below as f64;
+        of(below) * (1.0 - share) + of(below + 1) * share
+    });
+    Tensor::stack(&mixed, 1)
 }
 
 /// The faces of one gender, group and decade, as indices into the cache.
@@ -312,4 +332,20 @@ fn wrinkles(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
     let strengths = blended.iter().map(|texture: &Tensor| texture.square().mean(Kind::Float).sqrt());
     let strengths = Tensor::stack(&strengths.collect::<Vec<_>>(), 0).view([2, 1, 1, 1]);
     Ok(Tensor::cat(&blended, 0) / &strengths * strengths.mean(Kind::Float))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decades_lie_where_they_are_placed() {
+        // The decade `d` of gender `g` holds 10 g + d².
+        let maps = Tensor::from_slice(&[0.0f32, 1.0, 4.0, 9.0, 16.0, 25.0, 10.0, 11.0, 14.0, 19.0, 26.0, 35.0]);
+        let maps = maps.view([2, 6, 1, 1, 1]);
+        let placed = at(&maps, &[-0.5, 1.0, 1.5, 3.25, 4.0, 5.5]);
+        assert_eq!(placed.size(), maps.size());
+        let found: Vec<f64> = (0..6).map(|d| placed.double_value(&[1, d, 0, 0, 0]) - 10.0).collect();
+        assert_eq!(found, [-0.5, 1.0, 2.5, 10.75, 16.0, 29.5]);
+    }
 }

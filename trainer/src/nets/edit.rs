@@ -279,7 +279,7 @@ mod tests {
         // Colour that rises by the same amount a decade.
         tch::no_grad(|| {
             let rows = Tensor::arange(DECADES, (Kind::Float, Device::Cpu)).repeat([CODES]).view([ROWS, 1]) * 0.01;
-            let _ = head.prototypes.colour.shallow_clone().copy_(&rows.expand_as(&head.prototypes.colour));
+            head.prototypes.colour.shallow_clone().copy_(&rows.expand_as(&head.prototypes.colour));
             let _ = head.prototypes.gains.shallow_clone().zero_();
             let _ = head.prototypes.wrinkles.shallow_clone().zero_();
         });

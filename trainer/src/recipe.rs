@@ -483,6 +483,20 @@ mod tests {
     }
 
     #[test]
+    fn decades_lie_near_themselves_and_in_order() {
+        let placed = |places: &str| {
+            let strengths = "colour = 1.0\ngains = [1.0, 1.0, 1.0]\nwrinkles = 1.0\nshape = 1.0";
+            smoke("[losses]", &format!("[prototypes]\n{strengths}\n{places}\n[losses]"))
+        };
+        assert_eq!(placed("").unwrap().prototypes.unwrap().places, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert!(placed("places = [0.1, 0.9, 1.8, 3.0, 4.0, 5.4]").is_ok());
+        for places in ["[0, 1, 1, 3, 4, 5]", "[0, 1, 2, 3, 4, 6.1]", "[0, 1, 2, nan, 4, 5]"] {
+            let error = placed(&format!("places = {places}"));
+            assert!(matches!(error, Err(RecipeError::Value { key: "prototypes.places", .. })), "{places}: {error:?}");
+        }
+    }
+
+    #[test]
     fn wrong_types_and_words_are_syntax_errors() {
         for (from, to) in
             [("batch = 4", "batch = -4"), ("\"edit\"", "\"magic\""), ("\"10s\"", "\"70s\""), ("[data]", "[data")]

@@ -37,9 +37,10 @@ pub const BLACK: f64 = 1.2;
 pub const GROWS: [[f32; 3]; 2] = [[0.6, 0.0, 0.0], [0.0, 0.2, 0.2]];
 /// As [`GROWS`], of contrast that fades.
 pub const FADES: [[f32; 3]; 2] = [[0.5, 1.0, 1.0], [0.0, 0.0, 0.0]];
-/// Decades up to which a face goes the whole way, and how much of the way each decade beyond takes off, towards younger years and
-/// towards older ones: who a child is gives way before its age does (by a judge of identity).
+/// Decades up to which a face goes the whole way.
 pub const FAR: f64 = 3.0;
+/// Share of the way that each decade beyond [`FAR`] takes off, towards younger years and towards older ones: who a child is gives
+/// way before its age does (by judges of identity and of age).
 pub const HELD: [f32; 2] = [0.0, 0.08];
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];

@@ -25,7 +25,7 @@ pub struct Bank {
     pub shape: Tensor,
 }
 
-/// How strongly each part of the bank is applied. Averages wash ageing out; these bring it back to what single faces
+/// How strongly each part of the bank is applied, and where its decades lie. Averages wash ageing out; these bring it back to what single faces
 /// show. Found by eye and by age judges.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]

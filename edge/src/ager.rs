@@ -160,6 +160,13 @@ impl Edit {
         }
     }
 
+    /// Leaves a share (0..1) of what the edit does. The smooth brightness is a reference, not a change: it stays.
+    pub fn fade(&mut self, share: f32) {
+        for values in [&mut self.change, &mut self.detail, &mut self.flow] {
+            values.iter_mut().for_each(|value| *value *= share);
+        }
+    }
+
     fn is_finite(&self) -> bool {
         let planes = [&self.change, &self.detail, &self.smooth, &self.flow];
         planes.into_iter().flatten().all(|value| value.is_finite())
@@ -306,6 +313,17 @@ mod tests {
 
     fn crop() -> Vec<f32> {
         (0..3 * SIDE * SIDE).map(|i| (i % 17) as f32 / 8.5 - 1.0).collect()
+    }
+
+    #[test]
+    fn a_faded_edit_does_less_of_everything_and_keeps_its_reference() {
+        let mut edit = testing::edit(SIDE, 0.4, -0.2);
+        edit.smooth.fill(0.3);
+        edit.flow.fill(0.01);
+        edit.fade(0.5);
+        assert_eq!((edit.change[7], edit.detail[7], edit.smooth[7], edit.flow[3]), (0.2, -0.1, 0.3, 0.005));
+        edit.fade(0.0);
+        assert_eq!(edit, Edit { smooth: edit.smooth.clone(), ..testing::edit(SIDE, 0.0, -0.0) });
     }
 
     #[test]

@@ -5,9 +5,14 @@ use crate::face::{Face, FaceError, FaceFinder};
 use crate::mirror::{Mirror, MirrorError};
 use crate::portrait::Framing;
 use crate::timing::timed;
+use crate::visitor::facing;
 use image::RgbImage;
 use serde::Serialize;
-use shared::{Alignment, Condition, Decade};
+use shared::{Alignment, Condition, Decade, Landmarks};
+
+/// Share of the edit that even a head looking away gets. In the mirror it gets none, since the visitor will look back; a photograph
+/// was chosen, and six portraits that are all the same would puzzle.
+const LEAST_TURNED: f32 = 0.5;
 
 /// A face through the decades.
 #[derive(Clone, Debug)]
@@ -60,14 +65,37 @@ pub fn age(finder: &mut FaceFinder, mirror: &mut Mirror, photo: &RgbImage) -> Re
     let source = framing.cut(photo);
     let alignment = Alignment::of(&face.landmarks.map(&framing.to_portrait())).map_err(MirrorError::Align)?;
 
+    let share = carried(&face.landmarks);
     let mut decades = std::array::from_fn(|_| source.clone());
     for (decade, portrait) in Decade::ALL.into_iter().zip(&mut decades) {
         let (edit, milliseconds) = timed(|| mirror.age(&Condition::one_hot(decade)));
         cost.age[decade.index()] = milliseconds;
-        let edit = edit?;
+        let mut edit = edit?;
+        edit.fade(share);
         let (composed, milliseconds) = timed(|| mirror.compose(portrait, &alignment, &edit));
         cost.compose[decade.index()] = milliseconds;
         composed?;
     }
     Ok(Aged { face, faces, source, decades, cost })
+}
+
+/// How much of an edit a photographed face carries: the whole where it looks ahead.
+fn carried(landmarks: &Landmarks) -> f32 {
+    LEAST_TURNED + (1.0 - LEAST_TURNED) * facing(landmarks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::Point;
+
+    #[test]
+    fn a_head_that_looks_away_is_aged_less_and_still_aged() {
+        assert_eq!(carried(&crate::testing::landmarks()), 1.0);
+        // The nose at the right cheek.
+        let mut away = crate::testing::landmarks();
+        let cheek = Point::mean(&away.0[13..16]);
+        away.0[27..36].fill(cheek);
+        assert_eq!(carried(&away), LEAST_TURNED);
+    }
 }

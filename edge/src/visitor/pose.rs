@@ -3,8 +3,9 @@
 use shared::{Landmarks, Point};
 
 /// The nose stands between the cheeks: on a head turned by an angle θ it moves sideways by about this share of the face's
-/// width times sin θ.
-const DEPTH: f32 = 0.55;
+/// width times tan θ. Of a head the share is greater; found points lean towards those of a face that looks ahead (by eye, 60
+/// people of FairFace's val part).
+const DEPTH: f32 = 0.32;
 /// Up to here a face is as good as frontal, and from there on it is turned away, as sines of the angle: 30° and 50°.
 const FRONTAL: f32 = 0.5;
 const AWAY: f32 = 0.77;
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn leaning_growing_and_mirroring_do_not_count() {
-        let face = turned(42.0);
+        let face = turned(25.0);
         let share = facing(&face);
         assert!((0.05..0.99).contains(&share), "{share}");
         let leaning = Similarity::about(Point::new(0.5, 0.5), 0.6, 321.0);

@@ -4,7 +4,7 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, EditHead, FADES, FAR, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, HELD, ROWS, STEEPNESS,
+    BLACK, CODES, COLOUR_REACH, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, LIFTS, ROWS, STEEPNESS,
     TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
@@ -17,7 +17,7 @@ const DECADES: i64 = decade::COUNT as i64;
 pub struct Told {
     /// `[1, CONDITION]` ([`crate::nets::CONDITION`]): what the layers are told.
     pub condition: String,
-    /// `[1, 6]`: target minus apparent decade, as far as it is gone.
+    /// `[1, 6]`: target minus apparent decade.
     way: String,
     /// `[1, 2]`: decades towards younger years, and towards older ones.
     decades: String,
@@ -55,9 +55,8 @@ pub fn condition(graph: &mut GraphBuilder, visitor: &Visitor, face: &str, age: &
     let code = softmax(graph, "visitor.code", &codes);
     let along = [("axis", Attribute::Int(1))];
     let condition = graph.node("Concat", &[age, &apparent, &code], "condition", &along);
-    let whole = graph.node("Sub", &[age, &apparent], "way.whole", &[]);
-    let decades = decades_apart(graph, &whole);
-    let way = held(graph, &whole, &decades);
+    let way = graph.node("Sub", &[age, &apparent], "way", &[]);
+    let decades = decades_apart(graph, &way);
     Told { condition, way, decades, code }
 }
 
@@ -66,17 +65,6 @@ fn decades_apart(graph: &mut GraphBuilder, way: &str) -> String {
     let up = graph.floats("way.decades.table", &[DECADES, 2], &up);
     let decades = graph.node("MatMul", &[way, &up], "way.decades.signed", &[]);
     graph.relu("way.decades", &decades)
-}
-
-/// The way without what is taken off where it is far.
-fn held(graph: &mut GraphBuilder, way: &str, decades: &str) -> String {
-    let far = graph.floats("way.far", &[1], &[FAR as f32]);
-    let beyond = graph.node("Sub", &[decades, &far], "way.beyond.signed", &[]);
-    let beyond = graph.relu("way.beyond", &beyond);
-    let off = graph.floats("way.off.table", &[2, 1], &HELD);
-    let off = graph.node("MatMul", &[&beyond, &off], "way.off", &[]);
-    let off = graph.multiply("way.lost", way, &off);
-    graph.node("Sub", &[way, &off], "way", &[])
 }
 
 fn unit(graph: &mut GraphBuilder, name: &str, unit: &Unit, x: &str) -> String {
@@ -183,9 +171,16 @@ pub fn outputs(
     let ground = graph.add("ground", &smoother, &black);
     let texture = graph.multiply("texture.soft", &texture, &soft);
     let paint = graph.add("paint", &colour, &texture);
-    let paint = graph.multiply("paint.lit", &paint, &ground);
-    let bands = graph.add("change.coarse", &second, &third);
-    let change = graph.add("change", &paint, &bands);
+    let bands = graph.add("coarse", &second, &third);
+    let bands = graph.node("Div", &[&bands, &ground], "coarse.share", &[]);
+    let share = graph.add("change.share", &paint, &bands);
+    let lift = further(graph, told, "lift", &LIFTS);
+    let deepest = graph.floats("change.deepest", &[1], &[DEEPEST as f32]);
+    let lift = graph.node("Div", &[&lift, &deepest], "lift.steep", &[]);
+    let share = graph.multiply("change.lifted", &share, &lift);
+    let share = graph.tanh("change.bent", &share);
+    let reach = graph.multiply("change.reach", &ground, &deepest);
+    let change = graph.multiply("change", &share, &reach);
 
     graph.output(&change, &[1, 3, size, size]);
     graph.output(&finest, &[1, 1, size, size]);
@@ -195,19 +190,25 @@ pub fn outputs(
 
 /// The prototypes' gains as far as the way leads them.
 fn led(graph: &mut GraphBuilder, told: &Told, gains: &str) -> String {
-    let one = graph.floats("way.one", &[1], &[1.0]);
     let negative = graph.node("Neg", &[gains], "gains.negative", &[]);
-    let mut further = |name: &str, bands: &[[f32; 3]; 2], part: &str| {
-        let bands = graph.floats(&format!("{name}.bands"), &[2, 3], bands.as_flattened());
-        let bands = graph.node("MatMul", &[&told.decades, &bands], &format!("{name}.more"), &[]);
-        let bands = graph.add(&format!("{name}.factors"), &bands, &one);
-        let bands = graph.reshape(&format!("{name}.planes"), &bands, &[1, 3, 1, 1]);
+    let mut part = |name: &str, part: &str, bands: &[[f32; 3]; 2]| {
         let part = graph.relu(&format!("{name}.part"), part);
-        graph.multiply(name, &part, &bands)
+        let factors = further(graph, told, &format!("{name}.factors"), bands.as_flattened());
+        graph.multiply(name, &part, &factors)
     };
-    let grown = further("gains.grown", &GROWS, gains);
-    let faded = further("gains.faded", &FADES, &negative);
+    let grown = part("gains.grown", gains, &GROWS);
+    let faded = part("gains.faded", &negative, &FADES);
     graph.node("Sub", &[&grown, &faded], "gains.led", &[])
+}
+
+/// `[1, C, 1, 1]`: 1, and `more` `[2, C]` for each decade towards younger years, and towards older ones.
+fn further(graph: &mut GraphBuilder, told: &Told, name: &str, more: &[f32]) -> String {
+    let channels = more.len() as i64 / 2;
+    let table = graph.floats(&format!("{name}.table"), &[2, channels], more);
+    let more = graph.node("MatMul", &[&told.decades, &table], &format!("{name}.more"), &[]);
+    let one = graph.floats(&format!("{name}.one"), &[1], &[1.0]);
+    let sum = graph.add(&format!("{name}.sum"), &more, &one);
+    graph.reshape(name, &sum, &[1, channels, 1, 1])
 }
 
 /// Gaussian blur of one channel, mirrored at the border, across and then down.

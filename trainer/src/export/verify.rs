@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_generator_that_does_not_hear_the_decade_is_out_of_tolerance() {
-        let generator = generator(Head::Edit, ConditionMode::Join);
+        let generator = generator(Head::Rgb, ConditionMode::Join);
         let _ = tch::no_grad(|| generator.join.age.shallow_clone().zero_());
         let (manifest, onnx) = bundled(&generator, Quantization::None);
         let agreement = examine(&manifest, &onnx, None, &synthetic(32), &Wanted::Off).unwrap();

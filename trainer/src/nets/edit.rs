@@ -30,6 +30,13 @@ pub const GAINS: (f64, f64) = (-2.2, 1.1);
 /// Added to brightness (−1..1) to make it positive, so that paint can be a share of it: skin reflects a share of the light that
 /// falls on it, and what age does to skin is as dark as the shade it lies in.
 pub const BLACK: f64 = 1.2;
+/// How much further paint and coarse contrast go for each decade that a face is to become younger, and older: averages wash
+/// ageing out, and far journeys more than near ones.
+pub const LIFTS: [f32; 2] = [0.2, 0.22];
+/// Most that paint and coarse contrast change a place, as a share of the local brightness; what would be more bends towards it. In
+/// side light, in haze and on folds all changes meet in one place, as a dark line or as dirt, and who changes most there is the
+/// first whom nobody knows again (by judges of identity and of age).
+pub const DEEPEST: f64 = 0.25;
 /// How much further contrast goes for each decade that a face is to become younger (first row) or older (second), of each
 /// brightness band, finest first: averages tell little of what wrinkled skin was like. What grows and what fades differ, since
 /// coarse contrast that grows in a younger face darkens its eyes. Colour that goes further is younger still, and blotched
@@ -37,11 +44,6 @@ pub const BLACK: f64 = 1.2;
 pub const GROWS: [[f32; 3]; 2] = [[0.6, 0.0, 0.0], [0.0, 0.2, 0.2]];
 /// As [`GROWS`], of contrast that fades.
 pub const FADES: [[f32; 3]; 2] = [[0.5, 1.0, 1.0], [0.0, 0.0, 0.0]];
-/// Decades up to which a face goes the whole way.
-pub const FAR: f64 = 3.0;
-/// Share of the way that each decade beyond [`FAR`] takes off, towards younger years and towards older ones: who a child is gives
-/// way before its age does (by judges of identity and of age).
-pub const HELD: [f32; 2] = [0.0, 0.08];
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -153,7 +155,8 @@ impl EditHead {
             (factors.narrow(1, 1, 2) * bands.narrow(1, 1, 2)).sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
         let smooth = &brightness - bands.narrow(1, 0, 1);
         let ground = &smooth - bands.narrow(1, 1, 1) + BLACK;
-        let change = (colour + texture * soft) * ground + coarser;
+        let share = colour + texture * soft + coarser / &ground;
+        let change = (share * (&way.lift / DEEPEST)).tanh() * ground * DEEPEST;
         Edit { change, detail: factors.narrow(1, 0, 1), smooth, flow, mask }
     }
 }
@@ -166,23 +169,28 @@ struct Way {
     grows: Tensor,
     /// As `grows`, where it fades.
     fades: Tensor,
+    /// How much further paint and coarse contrast go, `[N, 1, 1, 1]`, from 1 on.
+    lift: Tensor,
     /// `[N, CODES]`: wrinkles to add; none are taken away, that is the gains' part.
     wrinkles: Tensor,
 }
 
 impl Way {
     fn of(ages: Ages) -> Self {
-        let whole = ages.target - ages.apparent;
-        let table = |values: &[f32]| Tensor::from_slice(values).to_device(whole.device());
-        let up = Tensor::arange(DECADES, (Kind::Float, whole.device()));
-        let decades = whole.matmul(&Tensor::stack(&[-&up, up], 1)).relu();
-        let further =
-            |bands: &[[f32; 3]]| (decades.matmul(&table(bands.as_flattened()).view([2, 3])) + 1.0).view([-1, 3, 1, 1]);
-        let off: Tensor = (&decades - FAR).relu().matmul(&table(&HELD).view([2, 1]));
-        let way = &whole - &whole * off;
-        let rows = (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]);
-        let wrinkles = ages.code * way.matmul(&table(&WRINKLES).view([DECADES, 1])).relu();
-        Self { rows, grows: further(&GROWS), fades: further(&FADES), wrinkles }
+        let way = ages.target - ages.apparent;
+        let table = |values: &[f32]| Tensor::from_slice(values).to_device(way.device());
+        let up = Tensor::arange(DECADES, (Kind::Float, way.device()));
+        let decades = way.matmul(&Tensor::stack(&[-&up, up], 1)).relu();
+        let further = |bands: &[f32], channels: i64| {
+            (decades.matmul(&table(bands).view([2, channels])) + 1.0).view([-1, channels, 1, 1])
+        };
+        Self {
+            rows: (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]),
+            grows: further(GROWS.as_flattened(), 3),
+            fades: further(FADES.as_flattened(), 3),
+            lift: further(&LIFTS, 1),
+            wrinkles: ages.code * way.matmul(&table(&WRINKLES).view([DECADES, 1])).relu(),
+        }
     }
 }
 
@@ -272,26 +280,40 @@ mod tests {
         assert!(back > 0.09, "{back}");
     }
 
-    #[test]
-    fn far_journeys_are_held_back_and_near_ones_are_not() {
+    /// What a head whose colour rises by the same amount a decade paints on a flat face, as a share of its brightness.
+    fn painted(step: f64, from: usize, to: usize) -> f64 {
         let (face, code) = (Tensor::zeros([1, 3, 32, 32], (Kind::Float, Device::Cpu)), shares(&[1.0, 0.0]));
         let head = head();
         let one = |decade: usize| shares(&std::array::from_fn::<f32, 6, _>(|i| f32::from(u8::from(i == decade))));
-        // Colour that rises by the same amount a decade.
         tch::no_grad(|| {
-            let rows = Tensor::arange(DECADES, (Kind::Float, Device::Cpu)).repeat([CODES]).view([ROWS, 1]) * 0.01;
+            let rows = Tensor::arange(DECADES, (Kind::Float, Device::Cpu)).repeat([CODES]).view([ROWS, 1]) * step;
             head.prototypes.colour.shallow_clone().copy_(&rows.expand_as(&head.prototypes.colour));
-            let _ = head.prototypes.gains.shallow_clone().zero_();
-            let _ = head.prototypes.wrinkles.shallow_clone().zero_();
+            for tensor in [&head.prototypes.gains, &head.prototypes.wrinkles] {
+                let _ = tensor.shallow_clone().zero_();
+            }
+            let _ = head.prototypes.place.shallow_clone().fill_(20.0);
         });
-        let painted = |from: usize, to: usize| {
-            let ages = Ages { target: &one(to), apparent: &one(from), code: &code };
-            head.edit(&face, ages, None).change.mean(Kind::Float).double_value(&[])
-        };
-        let (near, far, back) = (painted(0, 3), painted(0, 5), painted(5, 0));
-        let beyond = 1.0 - 2.0 * f64::from(HELD[1]);
-        assert!((far / near - 5.0 / 3.0 * beyond).abs() < 1e-4, "{far} {near}");
-        assert!((back / near + 5.0 / 3.0).abs() < 1e-4, "{back} {near}");
+        let ages = Ages { target: &one(to), apparent: &one(from), code: &code };
+        head.edit(&face, ages, None).change.mean(Kind::Float).double_value(&[]) / BLACK
+    }
+
+    #[test]
+    fn small_changes_go_the_further_the_further_the_way() {
+        for (from, to) in [(0, 1), (0, 5), (2, 5), (5, 0), (4, 3)] {
+            let way = to as f64 - from as f64;
+            let lift = f64::from(LIFTS[usize::from(to > from)]) * way.abs() + 1.0;
+            let share = painted(1e-4, from, to) / 1e-4;
+            assert!((share - way * lift).abs() < 0.01 * lift, "{from} → {to}: {share}");
+        }
+    }
+
+    #[test]
+    fn no_change_is_deeper_than_it_may_be() {
+        for step in [-9.0, -0.2, 0.05, 0.4] {
+            let (near, far) = (painted(step, 1, 2), painted(step, 1, 3));
+            assert!(near * step > 0.0 && near.abs() <= far.abs() && far.abs() <= DEEPEST + 1e-5, "{near} {far}");
+        }
+        assert!(painted(9.0, 0, 1) > 0.99 * DEEPEST);
     }
 
     #[test]

@@ -39,8 +39,7 @@ pub const LIFTS: [f32; 2] = [0.2, 0.22];
 pub const DEEPEST: f64 = 0.25;
 /// How much further contrast goes for each decade that a face is to become younger (first row) or older (second), of each
 /// brightness band, finest first: averages tell little of what wrinkled skin was like. What grows and what fades differ, since
-/// coarse contrast that grows in a younger face darkens its eyes. Colour that goes further is younger still, and blotched
-/// (all found by eye and by age judges).
+/// coarse contrast that grows in a younger face darkens its eyes (found by eye and by age judges).
 pub const GROWS: [[f32; 3]; 2] = [[0.6, 0.0, 0.0], [0.0, 0.2, 0.2]];
 /// As [`GROWS`], of contrast that fades.
 pub const FADES: [[f32; 3]; 2] = [[0.5, 1.0, 1.0], [0.0, 0.0, 0.0]];

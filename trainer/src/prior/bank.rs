@@ -54,6 +54,8 @@ const WRINKLED_FACES: usize = 24;
 /// How much of what averages paint is left out on brows: it says little of age and much of who it is (measured); the teacher
 /// greys the brows that are there.
 const BROWS_SPARED: f64 = 0.5;
+/// How much of women's colour around the mouth is their cheeks'.
+const AROUND_MOUTH: f64 = 0.6;
 /// How much is left out where marks are worn on the forehead.
 const MARKED: f64 = 0.8;
 const BATCH: usize = 16;
@@ -78,7 +80,7 @@ impl Bank {
             let placed = |maps: &Tensor| at(maps, &strengths.places);
             let rows = |maps: &Tensor, strength: f64| (halved(&placed(maps).flatten(0, 1)) * strength).view([ROWS, -1]);
             let put = |place: &Tensor, values: &Tensor| place.shallow_clone().copy_(values);
-            put(&head.prototypes.colour, &rows(&self.colour, strengths.colour));
+            put(&head.prototypes.colour, &rows(&around_mouth(&self.colour), strengths.colour));
             let bands = Tensor::from_slice(&strengths.gains.map(|gain| gain as f32)).view([3, 1, 1]);
             put(&head.prototypes.gains, &rows(&(&self.gains * bands), 1.0));
             put(&head.prototypes.wrinkles, &(&self.wrinkles * strengths.wrinkles).view([CODES, -1]));
@@ -91,6 +93,18 @@ impl Bank {
             put(&head.prototypes.place, &(face / outside).log());
         });
     }
+}
+
+/// Women's colour around the mouth as on their cheeks: what averages say there is lipstick, and cheeks that darken around it would
+/// leave a pale ring.
+fn around_mouth(colour: &Tensor) -> Tensor {
+    let side = colour.size()[4];
+    let (zone, cheeks) = (masks::beard(&MEAN, side) * AROUND_MOUTH, masks::cheeks(&MEAN, side));
+    let share = &cheeks / cheeks.sum(Kind::Float);
+    let women = colour.narrow(0, 1, 1);
+    let cheek = (&women * share).sum_dim_intlist([3i64, 4].as_slice(), true, Kind::Float);
+    let women = &women + (cheek - &women) * zone;
+    Tensor::cat(&[colour.narrow(0, 0, 1), women], 0)
 }
 
 /// The decades of `maps` `[2, 6, …]` at other places among them, the same shape.
@@ -337,6 +351,25 @@ fn wrinkles(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn around_the_mouth_women_have_their_cheeks_colour_and_men_their_own() {
+        let side = 64;
+        // 0.2 wherever beards grow, 0.1 above, in both genders and all decades.
+        let beard = masks::beard(&MEAN, side);
+        let colour = (beard.view([1, 1, 1, side, side]) * 0.1 + 0.1).expand([2, 6, 3, side, side], false);
+        let mixed = around_mouth(&colour);
+        assert_eq!(mixed.size(), colour.size());
+        assert_eq!(mixed.select(0, 0), colour.select(0, 0));
+        let value = |tensor: &Tensor, [x, y]: [f32; 2]| {
+            let pixel = |at: f32| (at * side as f32) as i64;
+            tensor.double_value(&[1, 5, 1, pixel(y), pixel(x)])
+        };
+        let (chin, forehead) = ([0.5, 0.95], [0.5, 0.15]);
+        assert!((value(&mixed, forehead) - 0.1).abs() < 1e-4);
+        let cheek = 0.2 - (0.2 - value(&mixed, chin)) / AROUND_MOUTH;
+        assert!((0.1..0.15).contains(&cheek), "cheeks are mostly above the beard, found {cheek}");
+    }
 
     #[test]
     fn decades_lie_where_they_are_placed() {

@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, LIFTS, ROWS, STEEPNESS,
-    TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
+    BLACK, CODES, COLOUR_REACH, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, LIFTS, ROWS, SPARED,
+    STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -105,6 +105,9 @@ pub fn outputs(
     let colour = mixed("prototype.colour", &prototypes.colour, [1, 3, half, half]);
     let gains = mixed("prototype.gains", &prototypes.gains, [1, 3, half, half]);
     let flow = mixed("prototype.flow", &prototypes.flow, [1, 2, coarse, coarse]);
+    let painted = painted(graph, told, &prototypes.spared, half);
+    let colour = graph.multiply("prototype.colour.painted", &colour, &painted);
+    let gains = graph.multiply("prototype.gains.painted", &gains, &painted);
     let gains = led(graph, told, &gains);
     let curve = graph.floats("wrinkling.curve", &[DECADES, 1], &WRINKLES);
     let amount = graph.node("MatMul", &[&told.way, &curve], "wrinkling.amount", &[]);
@@ -186,6 +189,19 @@ pub fn outputs(
     graph.output(&finest, &[1, 1, size, size]);
     graph.output(&smooth, &[1, 1, size, size]);
     graph.output("flow", &[1, 2, coarse, coarse]);
+}
+
+/// Where the prototypes paint, `[1, 1, side, side]` in 0..1: not on all of brows and eyes, see [`SPARED`].
+fn painted(graph: &mut GraphBuilder, told: &Told, spared: &Tensor, side: i64) -> String {
+    let (least, most) = (graph.floats("spared.least", &[], &[0.0]), graph.floats("spared.most", &[], &[1.0]));
+    let decades = graph.node("Clip", &[&told.decades, &least, &most], "spared.decades", &[]);
+    let shares = graph.floats("spared.table", &[2, 2], SPARED.as_flattened());
+    let shares = graph.node("MatMul", &[&decades, &shares], "spared.shares", &[]);
+    let parts = graph.constant("spared.parts", spared);
+    let parts = graph.node("MatMul", &[&shares, &parts], "spared.row", &[]);
+    let parts = graph.reshape("spared", &parts, &[1, 1, side, side]);
+    let whole = graph.floats("painted.whole", &[1], &[1.0]);
+    graph.node("Sub", &[&whole, &parts], "painted", &[])
 }
 
 /// The prototypes' gains as far as the way leads them.

@@ -43,6 +43,10 @@ pub const DEEPEST: f64 = 0.25;
 pub const GROWS: [[f32; 3]; 2] = [[0.6, 0.0, 0.0], [0.0, 0.2, 0.2]];
 /// As [`GROWS`], of contrast that fades.
 pub const FADES: [[f32; 3]; 2] = [[0.5, 1.0, 1.0], [0.0, 0.0, 0.0]];
+/// How much of the prototypes' colour and contrast is left out on brows and on eyes, once a face is to become younger by a decade
+/// (first row) or older (second). Darker brows make young at little cost to who it is; paler ones hardly age a face and make somebody
+/// else of it (measured). Brows that are there turn grey by what the convolutions draw.
+pub const SPARED: [[f32; 2]; 2] = [[0.3, 0.0], [1.0, 0.5]];
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -69,6 +73,8 @@ pub struct Prototypes {
     pub flow: Tensor,
     /// `[1, 1, S/2, S/2]`: logit of the mask where the convolutions say nothing.
     pub place: Tensor,
+    /// `[2, S/2 · S/2]` in 0..1: brows and eyes, see [`SPARED`].
+    pub spared: Tensor,
 }
 
 /// What to do to faces; see [`shared::manifest::Kind::Edit`].
@@ -104,6 +110,7 @@ impl EditHead {
             wrinkles: constant("wrinkles", CODES, size * size),
             flow: constant("flow", ROWS, 2 * coarse * coarse),
             place: path.zeros_no_train("place", &[1, 1, half, half]),
+            spared: constant("spared", 2, half * half),
         };
         let visitor = Visitor::new(&(path / "visitor"));
         visitor.freeze();
@@ -116,8 +123,8 @@ impl EditHead {
     pub fn copy(&self, other: &Self) {
         self.visitor.copy(&other.visitor);
         let tensors = |head: &Self| {
-            let Prototypes { colour, gains, wrinkles, flow, place } = &head.prototypes;
-            [colour, gains, wrinkles, flow, place].map(Tensor::shallow_clone)
+            let Prototypes { colour, gains, wrinkles, flow, place, spared } = &head.prototypes;
+            [colour, gains, wrinkles, flow, place, spared].map(Tensor::shallow_clone)
         };
         tch::no_grad(|| {
             for (mut mine, theirs) in tensors(self).into_iter().zip(tensors(other)) {
@@ -130,10 +137,11 @@ impl EditHead {
     /// convolutions drew; without them the prototypes speak alone.
     pub fn edit(&self, faces: &Tensor, ages: Ages, drawn: Option<(&Tensor, &Tensor)>) -> Edit {
         let (n, half, coarse) = (faces.size()[0], self.size / 2, self.size / FLOW_SHARE);
-        let Prototypes { colour, gains, wrinkles, flow, place } = &self.prototypes;
+        let Prototypes { colour, gains, wrinkles, flow, place, spared } = &self.prototypes;
         let way = Way::of(ages);
         let mixed = |rows: &Tensor, channels: i64, side: i64| way.rows.matmul(rows).view([n, channels, side, side]);
-        let (mut colour, gains) = (mixed(colour, 3, half), mixed(gains, 3, half));
+        let painted: Tensor = 1.0 - way.spared.matmul(spared).view([n, 1, half, half]);
+        let (mut colour, gains) = (mixed(colour, 3, half) * &painted, mixed(gains, 3, half) * &painted);
         let mut gains = gains.relu() * &way.grows - (-gains).relu() * &way.fades;
         let (mut flow, mut logit) = (mixed(flow, 2, coarse), place.expand([n, 1, half, half], false));
         let mut texture = way.wrinkles.matmul(wrinkles).view([n, 1, self.size, self.size]);
@@ -170,6 +178,8 @@ struct Way {
     fades: Tensor,
     /// How much further paint and coarse contrast go, `[N, 1, 1, 1]`, from 1 on.
     lift: Tensor,
+    /// How much is left out on brows and on eyes, `[N, 2]` in 0..1.
+    spared: Tensor,
     /// `[N, CODES]`: wrinkles to add; none are taken away, that is the gains' part.
     wrinkles: Tensor,
 }
@@ -188,6 +198,7 @@ impl Way {
             grows: further(GROWS.as_flattened(), 3),
             fades: further(FADES.as_flattened(), 3),
             lift: further(&LIFTS, 1),
+            spared: decades.clamp_max(1.0).matmul(&table(SPARED.as_flattened()).view([2, 2])),
             wrinkles: ages.code * way.matmul(&table(&WRINKLES).view([DECADES, 1])).relu(),
         }
     }

@@ -51,10 +51,7 @@ const FACES_A_CELL: usize = 130;
 const BELIEVED: f64 = 80.0;
 /// People whose wrinkles are blended, a gender: enough that nobody can be recognised.
 const WRINKLED_FACES: usize = 24;
-/// How much of what averages paint is left out on brows: it says little of age and much of who it is (measured); the teacher
-/// greys the brows that are there.
-const BROWS_SPARED: f64 = 0.5;
-/// How much of women's colour around the mouth is their cheeks'.
+/// How much of the colour around the mouth is the cheeks' (see [`around_mouth`]).
 const AROUND_MOUTH: f64 = 0.6;
 /// How much is left out where marks are worn on the forehead.
 const MARKED: f64 = 0.8;
@@ -86,25 +83,26 @@ impl Bank {
             put(&head.prototypes.wrinkles, &(&self.wrinkles * strengths.wrinkles).view([CODES, -1]));
             // A place that comes to lie further right takes its content from further left.
             put(&head.prototypes.flow, &(placed(&self.shape) * -strengths.shape).view([ROWS, -1]));
-            let face = halved(&masks::face(&MEAN, side));
-            let spared: Tensor = 1.0 - halved(&masks::brows(&MEAN, side)) * BROWS_SPARED;
-            let face: Tensor = (face * spared).clamp(0.004, 0.985);
+            let face = halved(&masks::face(&MEAN, side)).clamp(0.004, 0.985);
             let outside: Tensor = 1.0 - &face;
             put(&head.prototypes.place, &(face / outside).log());
+            let (brows, eyes) = (masks::brows(&MEAN, side), masks::eyes(&MEAN, side));
+            let eyes = eyes * (1.0 - &brows);
+            put(&head.prototypes.spared, &halved(&Tensor::cat(&[brows, eyes], 1)).view([2, -1]));
         });
     }
 }
 
-/// Women's colour around the mouth as on their cheeks: what averages say there is lipstick, and cheeks that darken around it would
-/// leave a pale ring.
+/// `[2, 6, 3, S, S]`: the colour around the mouth as on the cheeks, where averages show what not everyone wears: women's
+/// lipstick, in all decades, and grey beards. Cheeks that darken around it would leave a pale ring.
 fn around_mouth(colour: &Tensor) -> Tensor {
     let side = colour.size()[4];
-    let (zone, cheeks) = (masks::beard(&MEAN, side) * AROUND_MOUTH, masks::cheeks(&MEAN, side));
+    let (zone, cheeks) = (masks::beard(&MEAN, side), masks::cheeks(&MEAN, side));
     let share = &cheeks / cheeks.sum(Kind::Float);
-    let women = colour.narrow(0, 1, 1);
-    let cheek = (&women * share).sum_dim_intlist([3i64, 4].as_slice(), true, Kind::Float);
-    let women = &women + (cheek - &women) * zone;
-    Tensor::cat(&[colour.narrow(0, 0, 1), women], 0)
+    let cheek = (colour * share).sum_dim_intlist([3i64, 4].as_slice(), true, Kind::Float);
+    let worn = Decade::ALL.map(|decade| if decade >= Decade::Fifties { AROUND_MOUTH } else { 0.0 });
+    let shares = Tensor::from_slice(&[worn, [AROUND_MOUTH; decade::COUNT]].concat()).to_kind(Kind::Float);
+    colour + (cheek - colour) * zone * shares.view([2, -1, 1, 1, 1])
 }
 
 /// The decades of `maps` `[2, 6, …]` at other places among them, the same shape.
@@ -353,22 +351,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn around_the_mouth_women_have_their_cheeks_colour_and_men_their_own() {
+    fn around_the_mouth_is_the_cheeks_colour_where_lipstick_or_grey_beards_are_worn() {
         let side = 64;
-        // 0.2 wherever beards grow, 0.1 above, in both genders and all decades.
-        let beard = masks::beard(&MEAN, side);
-        let colour = (beard.view([1, 1, 1, side, side]) * 0.1 + 0.1).expand([2, 6, 3, side, side], false);
+        // 0.2 wherever beards grow, 0.1 above.
+        let colour =
+            (masks::beard(&MEAN, side).view([1, 1, 1, side, side]) * 0.1 + 0.1).expand([2, 6, 3, side, side], false);
         let mixed = around_mouth(&colour);
         assert_eq!(mixed.size(), colour.size());
-        assert_eq!(mixed.select(0, 0), colour.select(0, 0));
-        let value = |tensor: &Tensor, [x, y]: [f32; 2]| {
-            let pixel = |at: f32| (at * side as f32) as i64;
-            tensor.double_value(&[1, 5, 1, pixel(y), pixel(x)])
+        let at = |gender: i64, decade: i64, [x, y]: [f32; 2]| {
+            let pixel = |place: f32| (place * side as f32) as i64;
+            mixed.double_value(&[gender, decade, 1, pixel(y), pixel(x)])
         };
         let (chin, forehead) = ([0.5, 0.95], [0.5, 0.15]);
-        assert!((value(&mixed, forehead) - 0.1).abs() < 1e-4);
-        let cheek = 0.2 - (0.2 - value(&mixed, chin)) / AROUND_MOUTH;
-        assert!((0.1..0.15).contains(&cheek), "cheeks are mostly above the beard, found {cheek}");
+        for decade in 0..6 {
+            assert!((0..2).all(|gender| (at(gender, decade, forehead) - 0.1).abs() < 1e-4));
+            let cheek = |gender| 0.2 - (0.2 - at(gender, decade, chin)) / AROUND_MOUTH;
+            assert!((0.1..0.15).contains(&cheek(1)), "cheeks are mostly above the beard, found {}", cheek(1));
+            let beardless = if decade < 4 { 0.2 } else { cheek(1) };
+            assert!((cheek(0) - beardless).abs() < 1e-4, "decade {decade}: {}", cheek(0));
+        }
     }
 
     #[test]

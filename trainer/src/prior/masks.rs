@@ -69,6 +69,13 @@ pub fn brows(mean: &Landmarks, side: i64) -> Tensor {
     soften(&drawn[0].maximum(&drawn[1]), 1.5 * unit)
 }
 
+/// The eyes `[1, 1, S, S]` in 0..1, with a margin.
+pub fn eyes(mean: &Landmarks, side: i64) -> Tensor {
+    let unit = side as f64 / 128.0;
+    let drawn = [&mean.0[36..42], &mean.0[42..48]].map(|eye| dilate(&polygon(eye, side), scaled(3, unit)));
+    soften(&drawn[0].maximum(&drawn[1]), 1.5 * unit)
+}
+
 /// Where beards grow `[1, 1, S, S]` in 0..1, without the mouth and within the face.
 pub fn beard_skin(mean: &Landmarks, side: i64) -> Tensor {
     let unit = side as f64 / 128.0;

@@ -292,6 +292,11 @@ mod tests {
 
     /// What a head whose colour rises by the same amount a decade paints on a flat face, as a share of its brightness.
     fn painted(step: f64, from: usize, to: usize) -> f64 {
+        painted_on([0.0, 0.0], step, from, to)
+    }
+
+    /// As [`painted`], where it is all brows and eyes to these shares.
+    fn painted_on(parts: [f64; 2], step: f64, from: usize, to: usize) -> f64 {
         let (face, code) = (Tensor::zeros([1, 3, 32, 32], (Kind::Float, Device::Cpu)), shares(&[1.0, 0.0]));
         let head = head();
         let one = |decade: usize| shares(&std::array::from_fn::<f32, 6, _>(|i| f32::from(u8::from(i == decade))));
@@ -302,6 +307,9 @@ mod tests {
                 let _ = tensor.shallow_clone().zero_();
             }
             let _ = head.prototypes.place.shallow_clone().fill_(20.0);
+            for (row, share) in parts.into_iter().enumerate() {
+                let _ = head.prototypes.spared.get(row as i64).fill_(share);
+            }
         });
         let ages = Ages { target: &one(to), apparent: &one(from), code: &code };
         head.edit(&face, ages, None).change.mean(Kind::Float).double_value(&[]) / BLACK
@@ -314,6 +322,19 @@ mod tests {
             let lift = f64::from(LIFTS[usize::from(to > from)]) * way.abs() + 1.0;
             let share = painted(1e-4, from, to) / 1e-4;
             assert!((share - way * lift).abs() < 0.01 * lift, "{from} → {to}: {share}");
+        }
+    }
+
+    #[test]
+    fn brows_and_eyes_are_spared_by_whole_decades() {
+        let [younger, older] = SPARED;
+        for (from, to, spared) in [(3, 2, younger), (3, 1, younger), (2, 3, older), (2, 4, older), (2, 2, [0.0; 2])] {
+            for (part, share) in spared.into_iter().enumerate() {
+                let parts = std::array::from_fn(|i| if i == part { 1.0 } else { 0.0 });
+                let expected = painted(1e-4, from, to) * (1.0 - f64::from(share));
+                let found = painted_on(parts, 1e-4, from, to);
+                assert!((found - expected).abs() < 1e-7, "{from} → {to}: {found} for {expected}");
+            }
         }
     }
 

@@ -63,17 +63,12 @@ pub fn cheeks(mean: &Landmarks, side: i64) -> Tensor {
 
 /// The brows `[1, 1, S, S]` in 0..1, with a margin.
 pub fn brows(mean: &Landmarks, side: i64) -> Tensor {
-    let unit = side as f64 / 128.0;
-    let lines = [&mean.0[17..22], &mean.0[22..27]];
-    let drawn = lines.map(|line| dilate(&polygon(&band(line), side), scaled(3, unit)));
-    soften(&drawn[0].maximum(&drawn[1]), 1.5 * unit)
+    pair([&mean.0[17..22], &mean.0[22..27]].map(band), side)
 }
 
 /// The eyes `[1, 1, S, S]` in 0..1, with a margin.
 pub fn eyes(mean: &Landmarks, side: i64) -> Tensor {
-    let unit = side as f64 / 128.0;
-    let drawn = [&mean.0[36..42], &mean.0[42..48]].map(|eye| dilate(&polygon(eye, side), scaled(3, unit)));
-    soften(&drawn[0].maximum(&drawn[1]), 1.5 * unit)
+    pair([&mean.0[36..42], &mean.0[42..48]].map(<[Point]>::to_vec), side)
 }
 
 /// Where beards grow `[1, 1, S, S]` in 0..1, without the mouth and within the face.
@@ -89,6 +84,13 @@ fn outline(mean: &Landmarks, width: f32, height: f32) -> Vec<Point> {
     let jaw = mean.0[..17].iter().map(|p| Point::new(0.5 + (p.x - 0.5) * width, 0.5 + (p.y - 0.5) * height));
     let arch = [0.84, 0.75, 0.625, 0.5, 0.375, 0.25, 0.16].map(|x: f32| Point::new(x, 0.06 + (x - 0.5).powi(2) * 1.0));
     jaw.chain(arch).collect()
+}
+
+/// Two parts of the face, with a margin.
+fn pair(parts: [Vec<Point>; 2], side: i64) -> Tensor {
+    let unit = side as f64 / 128.0;
+    let drawn = parts.map(|part| dilate(&polygon(&part, side), scaled(3, unit)));
+    soften(&drawn[0].maximum(&drawn[1]), 1.5 * unit)
 }
 
 /// A line of landmarks as a thin closed band.

@@ -160,13 +160,14 @@ mod tests {
     use crate::export::bundle::{Origin, manifest};
     use crate::export::engine::{Engine, MirrorEngine, TchEngine};
     use crate::export::testing::{conditions, face, generator};
-    use crate::nets::ConditionMode;
+    use crate::nets::{ConditionMode, Prototypes};
 
     #[test]
     fn the_float_graph_in_tract_is_the_net_in_tch() {
         for head in [Head::Rgb, Head::Edit] {
             for condition in [ConditionMode::Join, ConditionMode::Film] {
                 let generator = generator(head, condition);
+                fill_prototypes(&generator);
                 let stages = default_features(&generator);
                 let onnx = graph(&generator, Quantization::None, &stages).unwrap();
                 let manifest =
@@ -184,6 +185,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Fresh prototypes are zero: how the graph mixes them would not be seen.
+    fn fill_prototypes(generator: &Generator) {
+        let Some(head) = &generator.edit else { return };
+        let Prototypes { colour, gains, wrinkles, flow, spared, .. } = &head.prototypes;
+        tch::no_grad(|| {
+            for (tensor, reach) in [(colour, 0.1), (gains, 0.3), (wrinkles, 0.1), (flow, 0.02)] {
+                let _ = tensor.shallow_clone().uniform_(-reach, reach);
+            }
+            let _ = spared.shallow_clone().uniform_(0.0, 1.0);
+        });
     }
 
     fn largest(a: &[f32], b: &[f32]) -> f32 {

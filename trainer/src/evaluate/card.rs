@@ -49,8 +49,8 @@ pub fn card(manifest: &Manifest, evaluation: &Evaluation) -> String {
     line("## Numbers\n".into());
     line(format!(
         "{} people of the val part, which is never trained on, through the device's own code: photograph, face found, aligned, aged, \
-         composed. The judges are nets of others that took no part in training.\n",
-        evaluation.people
+         composed; held against {} real faces of the part. The judges are nets of others that took no part in training.\n",
+        evaluation.people, evaluation.real_faces
     ));
     for table in tables::all(evaluation) {
         line(table.to_markdown());
@@ -115,7 +115,10 @@ fn against_float(manifest: &Manifest) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::measures::{age, fairness, identity, limits, realism, shape};
-    use super::super::subject::{Subject, tests::subject};
+    use super::super::subject::{
+        Subject,
+        tests::{real, subject},
+    };
     use super::super::{Named, goals};
     use super::*;
 
@@ -145,7 +148,7 @@ mod tests {
         let manifest = edge::bundle::Bundle::embedded().unwrap().manifest;
         let people: Vec<Subject> = (0..36).map(|number| subject(number, 4.0)).collect();
         let all: Vec<&Subject> = people.iter().collect();
-        let (real, shapes) = (age::real(&all), shape::RealShapes::of(&all));
+        let real = real(&people);
         let mut evaluation = Evaluation {
             bundle: Named {
                 name: "test".into(),
@@ -155,14 +158,15 @@ mod tests {
                 sha256: "abc".into(),
             },
             people: 36,
+            real_faces: real.len(),
             not_found: 0,
             goals: Vec::new(),
-            ages: age::measure(&all, &real),
+            ages: age::measure(&all, &age::real(&real)),
             identity: identity::measure(&all),
-            realism: realism::measure(&all),
+            realism: realism::measure(&all, &real),
             limits: limits::measure(&all),
-            shape: shape::measure(&all, &shapes),
-            groups: fairness::measure(&all, &real, &shapes),
+            shape: shape::measure(&all, &shape::RealShapes::of(&real)),
+            groups: fairness::measure(&all, &real),
             steadiness: None,
             living: None,
         };

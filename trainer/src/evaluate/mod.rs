@@ -31,7 +31,7 @@ use sample::Person;
 use serde::Serialize;
 use shared::geometry::FitError;
 use std::path::{Path, PathBuf};
-use subject::{Device, Subject};
+use subject::{Device, RealFace, Subject};
 
 /// What `trainer evaluate` takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,6 +44,9 @@ pub struct Args {
     /// People of each decade
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     pub faces: u32,
+    /// Real faces of each decade that aged ones are held against, the same people among them
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub real: u32,
     /// People of whom 90 photographs and 90 frames of the living mirror tell how steady the aged face is
     #[arg(long, default_value_t = 12)]
     pub steady: usize,
@@ -96,6 +99,8 @@ pub enum EvaluateError {
 pub struct Evaluation {
     pub bundle: Named,
     pub people: usize,
+    /// Real faces that they are held against, these people among them.
+    pub real_faces: usize,
     /// People in whose photograph the mirror found no face.
     pub not_found: usize,
     pub goals: Vec<goals::Goal>,
@@ -135,6 +140,7 @@ struct Results<'a> {
     judges: &'a [Agreement],
     bundles: Vec<&'a Evaluation>,
     people: Vec<report::Life<'a>>,
+    real: Vec<report::Look<'a>>,
 }
 
 /// Evaluates, prints the tables and writes the report.
@@ -153,10 +159,20 @@ pub fn run(args: &Args) -> Result<(), EvaluateError> {
         println!("{missing}");
     }
     let judges = Judges::load(&args.judges)?;
-    let people = sample::people(&args.data, args.faces as usize)?;
-    println!("{} people of {}", people.len(), args.data.display());
+    let everybody = sample::people(&args.data, args.faces.max(args.real) as usize)?;
+    let people = sample::first(&everybody, args.faces as usize);
+    println!("{} people of {}, beside {} real faces", people.len(), args.data.display(), everybody.len());
     let agreements = reference::compare(&args.judges, &args.data, &judges)?;
     print!("{}", tables::agreement(&agreements).to_text());
+
+    let progress = progress("real faces", "people", everybody.len());
+    let real = each(&bundles[0].1, &everybody, |device, person| {
+        let face = device.look(&judges, person)?;
+        progress.inc(1);
+        Ok(face)
+    })?;
+    progress.finish_and_clear();
+    let real: Vec<RealFace> = real.into_iter().flatten().collect();
 
     let mut judged = Vec::new();
     let alike =
@@ -164,7 +180,7 @@ pub fn run(args: &Args) -> Result<(), EvaluateError> {
     for (folder, bundle) in bundles {
         let name = bundle.manifest.name.as_str();
         let name = if alike { format!("{name} ({})", folder.display()) } else { name.to_owned() };
-        let (evaluation, subjects) = evaluate(name, &bundle, &judges, &people, args.steady)?;
+        let (evaluation, subjects) = evaluate(name, &bundle, &judges, (&people, &real), args.steady)?;
         for table in tables::all(&evaluation) {
             print!("\n{}", table.to_text());
         }
@@ -174,7 +190,12 @@ pub fn run(args: &Args) -> Result<(), EvaluateError> {
         .iter()
         .flat_map(|judged| judged.subjects.iter().map(|subject| report::life(&judged.evaluation, subject)));
     let bundles = judged.iter().map(|judged| &judged.evaluation).collect();
-    let results = Results { judges: &agreements, bundles, people: lives.collect() };
+    let results = Results {
+        judges: &agreements,
+        bundles,
+        people: lives.collect(),
+        real: real.iter().map(report::look).collect(),
+    };
     let json =
         serde_json::to_vec_pretty(&results).map_err(|error| failed(&out.join(report::JSON), error.to_string()))?;
     let sheets = judged.iter().map(|judged| sheet::write(&out, judged)).collect::<Result<Vec<_>, _>>()?;
@@ -189,18 +210,19 @@ pub fn run(args: &Args) -> Result<(), EvaluateError> {
     Ok(())
 }
 
-/// All measures of one bundle.
+/// All measures of one bundle: of `people`, who are among the `real` faces if found.
 fn evaluate(
     name: String,
     bundle: &Bundle,
     judges: &Judges,
-    people: &[Person],
+    (people, real): (&[Person], &[RealFace]),
     steady: usize,
 ) -> Result<(Evaluation, Vec<Subject>), EvaluateError> {
     let manifest = &bundle.manifest;
     let progress = progress(&name, "people", people.len());
-    let found = each(bundle, people, |device, person| {
-        let measured = device.measure(judges, person)?;
+    let sources: Vec<&RealFace> = real.iter().filter(|face| people.contains(&face.person)).collect();
+    let found = each(bundle, &sources, |device, source| {
+        let measured = device.measure(judges, source)?;
         progress.inc(1);
         Ok(measured)
     })?;
@@ -217,7 +239,6 @@ fn evaluate(
     progress.finish_and_clear();
 
     let all: Vec<&Subject> = subjects.iter().collect();
-    let (real, shapes) = (age::real(&all), shape::RealShapes::of(&all));
     let mut evaluation = Evaluation {
         bundle: Named {
             name,
@@ -227,14 +248,15 @@ fn evaluate(
             sha256: bundle.hash().to_owned(),
         },
         people: all.len(),
+        real_faces: real.len(),
         not_found: people.len() - all.len(),
         goals: Vec::new(),
-        ages: age::measure(&all, &real),
+        ages: age::measure(&all, &age::real(real)),
         identity: identity::measure(&all),
-        realism: realism::measure(&all),
+        realism: realism::measure(&all, real),
         limits: limits::measure(&all),
-        shape: shape::measure(&all, &shapes),
-        groups: fairness::measure(&all, &real, &shapes),
+        shape: shape::measure(&all, &shape::RealShapes::of(real)),
+        groups: fairness::measure(&all, real),
         steadiness: steady::summary(faces.into_iter().flatten().collect()),
         living: living::summary(visitors.into_iter().flatten().collect()),
     };
@@ -243,10 +265,10 @@ fn evaluate(
 }
 
 /// What `work` finds of each of `people`, in their order, on all cores, each with a device of its own.
-fn each<T: Send>(
+fn each<P: Sync, T: Send>(
     bundle: &Bundle,
-    people: &[Person],
-    work: impl Fn(&mut Device, &Person) -> Result<T, EvaluateError> + Sync,
+    people: &[P],
+    work: impl Fn(&mut Device, &P) -> Result<T, EvaluateError> + Sync,
 ) -> Result<Vec<T>, EvaluateError> {
     // A few parts a core, as some people take longer than others and every part builds its device anew.
     let part = people.len().div_ceil(4 * rayon::current_num_threads()).max(1);

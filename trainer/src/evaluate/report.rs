@@ -5,7 +5,7 @@ use super::judges::reference::Agreement;
 use super::measures::{age, identity};
 use super::sample::Person;
 use super::sheet::Sheet;
-use super::subject::Subject;
+use super::subject::{RealFace, Subject};
 use super::tables::{self, escape};
 use super::{EvaluateError, Evaluation, Judged, curves};
 use serde::Serialize;
@@ -31,6 +31,21 @@ pub struct Life<'a> {
     cosine: Option<[f64; 6]>,
     sharpness: [f64; 6],
     outside: [f64; 6],
+}
+
+/// One real face's, for `evaluation.json`.
+#[derive(Serialize)]
+pub struct Look<'a> {
+    #[serde(flatten)]
+    person: &'a Person,
+    /// Judged age, by judge.
+    ages: Vec<(&'static str, f64)>,
+}
+
+/// What `evaluation.json` tells of a real face.
+pub fn look(face: &RealFace) -> Look<'_> {
+    let ages = AGE_JUDGES.into_iter().zip(face.seen.opinion.ages);
+    Look { person: &face.person, ages: ages.filter_map(|(judge, age)| Some((judge, age?))).collect() }
 }
 
 /// What `evaluation.json` tells of a person.
@@ -68,13 +83,14 @@ pub(super) fn page(
         let bundle = &evaluation.bundle;
         line("<div>");
         line(&format!(
-            "<p>{}: recipe {}, {} bytes, SHA-256 {}…; {} people, {} not found</p>",
+            "<p>{}: recipe {}, {} bytes, SHA-256 {}…; {} people, {} not found; held against {} real faces</p>",
             escape(&bundle.name),
             escape(&bundle.recipe),
             bundle.bytes,
             bundle.sha256.get(..12).unwrap_or_default(),
             evaluation.people,
-            evaluation.not_found
+            evaluation.not_found,
+            evaluation.real_faces
         ));
         line(&tables::goals(evaluation).to_html());
         line("</div>");

@@ -1,5 +1,5 @@
 //! Which people are judged: a labelled dataset comes in; faces of its val part go out, as many of each decade, and within each
-//! decade women and men and all groups in turn. The same ones for every bundle.
+//! decade women and men and all groups in turn. The same ones for every bundle, and the first of many are those of few.
 
 use super::EvaluateError;
 use crate::data::label::Gender;
@@ -67,6 +67,12 @@ pub fn people(data: &Path, per_decade: usize) -> Result<Vec<Person>, EvaluateErr
     if people.is_empty() { Err(EvaluateError::Nobody(data.to_owned())) } else { Ok(people) }
 }
 
+/// The first of `people`, up to `per_decade` of each decade.
+pub fn first(people: &[Person], per_decade: usize) -> Vec<Person> {
+    let of = |decade: Decade| people.iter().filter(move |person| person.decade == decade).take(per_decade);
+    Decade::ALL.into_iter().flat_map(of).cloned().collect()
+}
+
 /// Whether the face is the one that the picture was cut around.
 fn is_centred(face: &Face, photo: &RgbImage) -> bool {
     let (width, height) = (photo.width() as f32, photo.height() as f32);
@@ -116,7 +122,10 @@ pub(super) mod tests {
         let early = drawn[..12].iter().filter(|person| person.group.as_deref() == Some("Black")).count();
         assert_eq!(early, 6);
         assert_eq!(drawn, in_turn(people.clone(), 1), "the same ones every time");
-        assert_ne!(drawn, in_turn(people, 2));
+        assert_ne!(drawn, in_turn(people.clone(), 2));
+        let few = first(&drawn, 3);
+        assert_eq!(few, drawn[..3]);
+        assert_eq!(first(&(0..60).map(person).collect::<Vec<_>>(), 4).len(), 24);
     }
 
     #[test]

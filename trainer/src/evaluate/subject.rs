@@ -1,5 +1,5 @@
 //! One person, aged by the device's code and measured: a photograph comes in, everything that the judges and rulers say of the
-//! source and its six decades goes out.
+//! source and its six decades goes out. Real faces to hold them against are framed and judged the same way.
 
 use super::EvaluateError;
 use super::judges::mobilenet::SIDE;
@@ -20,6 +20,13 @@ use shared::{Landmarks, Similarity};
 pub struct Device {
     pub(super) finder: FaceFinder,
     pub(super) mirror: Mirror,
+}
+
+/// A person as they are.
+#[derive(Clone, Debug)]
+pub struct RealFace {
+    pub person: Person,
+    pub seen: Seen,
 }
 
 /// A person through the decades.
@@ -55,25 +62,29 @@ impl Device {
         }
     }
 
-    /// Ages and judges a person; `None` where no face is found.
-    pub fn measure(&mut self, judges: &Judges, person: &Person) -> Result<Option<Subject>, EvaluateError> {
+    /// Judges a person as they are; `None` where no face is found.
+    pub fn look(&mut self, judges: &Judges, person: &Person) -> Result<Option<RealFace>, EvaluateError> {
         let photo = edge::photo::read(&person.path)?;
         let Some(aged) = self.age(&photo)? else { return Ok(None) };
-        let landmarks = aged.face.landmarks.map(&to_portrait(&aged, &photo)?);
-        let face = Face { landmarks, score: aged.face.score };
-        let alignment = shared::align(&landmarks.five())?;
-        let crop = |picture: &RgbImage| chip::square(picture, &alignment, SIDE).map_err(super::JudgeError::from);
-        let source_crop = crop(&aged.source)?;
-        let source = self.see(judges, &aged.source, &face, &source_crop)?;
-        let ruler = Ruler::new(&aged.source, &landmarks, source_crop)?;
+        let face = in_portrait(&aged, &photo)?;
+        let crop = crop(&aged.source, &face)?;
+        Ok(Some(RealFace { person: person.clone(), seen: self.see(judges, &aged.source, &face, &crop)? }))
+    }
+
+    /// Ages and judges somebody; `None` where no face is found.
+    pub fn measure(&mut self, judges: &Judges, real: &RealFace) -> Result<Option<Subject>, EvaluateError> {
+        let photo = edge::photo::read(&real.person.path)?;
+        let Some(aged) = self.age(&photo)? else { return Ok(None) };
+        let face = in_portrait(&aged, &photo)?;
+        let ruler = Ruler::new(&aged.source, &face.landmarks, crop(&aged.source, &face)?)?;
         let (mut seen, mut kept) = (Vec::new(), Vec::new());
         for portrait in &aged.decades {
-            let crop = crop(portrait)?;
+            let crop = crop(portrait, &face)?;
             kept.push(ruler.measure(portrait, &crop));
             seen.push(self.see(judges, portrait, &face, &crop)?);
         }
         let (Ok(seen), Ok(kept)) = (seen.try_into(), kept.try_into()) else { return Ok(None) };
-        Ok(Some(Subject { person: person.clone(), source, aged: seen, kept }))
+        Ok(Some(Subject { person: real.person.clone(), source: real.seen.clone(), aged: seen, kept }))
     }
 
     /// All portraits are judged where the source has its face; only the shape is looked for anew.
@@ -93,6 +104,17 @@ pub fn to_portrait(aged: &Aged, photo: &RgbImage) -> Result<Similarity, Evaluate
     if framing.size() == aged.source.dimensions() { Ok(framing.to_portrait()) } else { Err(EvaluateError::Framing) }
 }
 
+/// The photograph's face in its portraits.
+fn in_portrait(aged: &Aged, photo: &RgbImage) -> Result<Face, EvaluateError> {
+    Ok(Face { landmarks: aged.face.landmarks.map(&to_portrait(aged, photo)?), score: aged.face.score })
+}
+
+/// What the judges of pictures see of a portrait.
+fn crop(portrait: &RgbImage, face: &Face) -> Result<Vec<u8>, EvaluateError> {
+    let alignment = shared::align(&face.landmarks.five())?;
+    Ok(chip::square(portrait, &alignment, SIDE).map_err(super::JudgeError::from)?)
+}
+
 /// Aligned by the five points, in eye distances.
 fn aligned(landmarks: &Landmarks) -> Option<Landmarks> {
     let to_crop = shared::align(&landmarks.five()).ok()?;
@@ -106,6 +128,12 @@ pub(super) mod tests {
     use super::super::sample::tests::person;
     use super::*;
     use shared::Point;
+
+    /// Everybody as they are.
+    pub fn real(subjects: &[Subject]) -> Vec<RealFace> {
+        let face = |subject: &Subject| RealFace { person: subject.person.clone(), seen: subject.source.clone() };
+        subjects.iter().map(face).collect()
+    }
 
     /// Somebody judged 20, 30, … 70 in their decades (`years` added), a little less like themself with each decade away.
     pub fn subject(number: usize, years: f64) -> Subject {

@@ -2,7 +2,7 @@
 
 use super::{Decades, each, mean, share};
 use crate::evaluate::judges::AGE_JUDGES;
-use crate::evaluate::subject::Subject;
+use crate::evaluate::subject::{RealFace, Subject};
 use serde::Serialize;
 use shared::Decade;
 use shared::decade::COUNT;
@@ -22,7 +22,7 @@ pub struct Ages {
     pub gap: Decades,
     /// Mean distance of one person's judged age from `real`.
     pub error: Decades,
-    /// The same distance of the decade's own real faces: what cannot be beaten.
+    /// The same distance of the sources of the decade: what cannot be beaten.
     pub error_real: Decades,
     /// Share judged to be inside the decade.
     pub inside: Decades,
@@ -33,11 +33,15 @@ pub struct Ages {
     pub rises_each_step: [f64; COUNT - 1],
 }
 
-/// What the judges say of the sources.
-pub fn real(subjects: &[&Subject]) -> Real {
+/// What the judges say of `faces`.
+pub fn real(faces: &[RealFace]) -> Real {
     core::array::from_fn(|judge| {
-        let there = subjects.iter().any(|subject| subject.source.opinion.ages[judge].is_some());
-        there.then(|| each(|decade| mean(&sources(subjects, judge, decade))))
+        let of_decade = |decade: usize| {
+            let own = faces.iter().filter(|face| face.person.decade.index() == decade);
+            own.filter_map(|face| face.seen.opinion.ages[judge]).collect::<Vec<_>>()
+        };
+        let there = faces.iter().any(|face| face.seen.opinion.ages[judge].is_some());
+        there.then(|| each(|decade| mean(&of_decade(decade))))
     })
 }
 
@@ -84,13 +88,13 @@ fn sources(subjects: &[&Subject], judge: usize, decade: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::subject::tests::subject;
+    use crate::evaluate::subject::tests::{self as people, subject};
 
     #[test]
     fn aged_faces_are_held_against_real_ones() {
         let people: Vec<Subject> = (0..24).map(|number| subject(number, 3.0)).collect();
-        let people: Vec<&Subject> = people.iter().collect();
-        let ages = measure(&people, &real(&people));
+        let real = real(&people::real(&people));
+        let ages = measure(&people.iter().collect::<Vec<_>>(), &real);
         assert_eq!(ages.iter().map(|ages| ages.judge).collect::<Vec<_>>(), AGE_JUDGES);
         assert_eq!(ages[0].real, [15.0, 25.0, 35.0, 45.0, 55.0, 65.0]);
         assert_eq!((ages[1].gap, ages[1].error), ([3.0; 6], [3.0; 6]));
@@ -102,7 +106,7 @@ mod tests {
     fn a_face_that_does_not_age_does_not_rise() {
         let mut still = subject(2, 0.0);
         still.aged = core::array::from_fn(|_| still.source.clone());
-        let ages = &measure(&[&still], &real(&[&still]))[0];
+        let ages = &measure(&[&still], &real(&people::real(&[still.clone()])))[0];
         assert_eq!((ages.rises, ages.inside), (0.0, [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]));
         assert!(ages.real[0].is_nan() && ages.gap[0].is_nan());
     }
@@ -112,6 +116,6 @@ mod tests {
         let mut person = subject(0, 0.0);
         person.source.opinion.ages[0] = None;
         person.aged.iter_mut().for_each(|seen| seen.opinion.ages[0] = None);
-        assert_eq!(measure(&[&person], &real(&[&person])).len(), 1);
+        assert_eq!(measure(&[&person], &real(&people::real(&[person.clone()]))).len(), 1);
     }
 }

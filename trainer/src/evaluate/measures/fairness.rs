@@ -1,13 +1,14 @@
 //! Does it serve everybody? The same measures by gender and by group; where a group's error is larger than [`UNFAIR`] times that of
 //! all people together, it is flagged.
 
-use super::age::{self, Ages, Real};
+use super::age::{self, Ages};
 use super::identity::{self, Identity};
 use super::limits::{self, Limits};
 use super::shape::{self, RealShapes, Shape};
 use super::{deviation, each, mean, realism};
 use crate::evaluate::judges::AGE_JUDGES;
-use crate::evaluate::subject::Subject;
+use crate::evaluate::sample::Person;
+use crate::evaluate::subject::{RealFace, Subject};
 use serde::Serialize;
 use shared::decade::COUNT;
 use std::collections::BTreeSet;
@@ -52,14 +53,17 @@ pub enum Flag {
 }
 
 /// Genders first, then groups in the order of their names.
-pub fn measure(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<Group> {
-    let all = errors(subjects, real, shapes);
-    let genders: BTreeSet<String> = subjects.iter().filter_map(|subject| gender(subject)).collect();
+pub fn measure(subjects: &[&Subject], real: &[RealFace]) -> Vec<Group> {
+    let (ages, shapes) = (age::real(real), RealShapes::of(real));
+    let errors = |subjects: &[&Subject], real: &[&RealFace]| errors(subjects, real, &ages, &shapes);
+    let all = errors(subjects, &real.iter().collect::<Vec<_>>());
+    let genders: BTreeSet<String> = subjects.iter().filter_map(|subject| gender(&subject.person)).collect();
     let groups: BTreeSet<String> = subjects.iter().filter_map(|subject| subject.person.group.clone()).collect();
-    let of = |name: &String, label: fn(&Subject) -> Option<String>| {
-        let own: Vec<&Subject> =
-            subjects.iter().copied().filter(|subject| label(subject).as_ref() == Some(name)).collect();
-        let errors = errors(&own, real, shapes).into_iter().zip(&all).filter(|(_, all)| all.error.is_finite());
+    let of = |name: &String, label: fn(&Person) -> Option<String>| {
+        let belongs = |person: &Person| label(person).as_ref() == Some(name);
+        let own: Vec<&Subject> = subjects.iter().copied().filter(|subject| belongs(&subject.person)).collect();
+        let like: Vec<&RealFace> = real.iter().filter(|face| belongs(&face.person)).collect();
+        let errors = errors(&own, &like).into_iter().zip(&all).filter(|(_, all)| all.error.is_finite());
         let errors = errors.map(|(own, all)| {
             let (ratio, most) = (own.error / all.error, UNFAIR * all.error);
             let flag = match own.error > most {
@@ -72,19 +76,19 @@ pub fn measure(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<G
         Group {
             name: name.clone(),
             people: own.len(),
-            ages: age::measure(&own, real),
+            ages: age::measure(&own, &ages),
             identity: identity::measure(&own),
             limits: limits::measure(&own),
-            shape: shape::measure(&own, shapes),
+            shape: shape::measure(&own, &shapes),
             errors: errors.collect(),
         }
     };
     let genders = genders.iter().map(|name| of(name, gender));
-    genders.chain(groups.iter().map(|name| of(name, |subject| subject.person.group.clone()))).collect()
+    genders.chain(groups.iter().map(|name| of(name, |person| person.group.clone()))).collect()
 }
 
-fn gender(subject: &Subject) -> Option<String> {
-    subject.person.gender.map(|gender| gender.to_string())
+fn gender(person: &Person) -> Option<String> {
+    person.gender.map(|gender| gender.to_string())
 }
 
 /// An error of some people and how sure it is.
@@ -108,10 +112,11 @@ impl Error {
 }
 
 /// Errors that are smaller for a better mirror: the same ones in the same order for any people, NaN where a judge is missing.
-fn errors(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<Error> {
+/// `real` are faces of people like them, `ages` and `shapes` everybody's.
+fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &RealShapes) -> Vec<Error> {
     let mut errors = Vec::new();
     for (judge, (off, still)) in OFF.into_iter().zip(STILL).enumerate() {
-        let life = |subject: &Subject| Some((age::life(subject, judge)?, real[judge]?));
+        let life = |subject: &Subject| Some((age::life(subject, judge)?, ages[judge]?));
         errors.push(Error::of_people(off, subjects, |subject| {
             life(subject).map_or(f64::NAN, |(life, real)| mean(&each(|decade| (life[decade] - real[decade]).abs())))
         }));
@@ -126,7 +131,8 @@ fn errors(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<Error>
         mean(&subject.kept.map(|kept| (kept.energy - 1.0).abs()))
     }));
     errors.push(Error::of_people("change outside", subjects, |subject| mean(&subject.kept.map(|kept| kept.outside))));
-    errors.push(Error::of_all("kernel distance × 1000", realism::overall(subjects).map(|distance| 1000.0 * distance)));
+    let distance = realism::overall(subjects, real).map(|distance| 1000.0 * distance);
+    errors.push(Error::of_all("kernel distance × 1000", distance));
     errors.push(Error::of_all(
         "1 − cosine of shape",
         shape::measure(subjects, shapes).map(|shape| 1.0 - shape.whole_cosine),
@@ -137,7 +143,7 @@ fn errors(subjects: &[&Subject], real: &Real, shapes: &RealShapes) -> Vec<Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::subject::tests::subject;
+    use crate::evaluate::subject::tests::{real, subject};
 
     #[test]
     fn a_group_that_is_served_worse_is_flagged() {
@@ -145,8 +151,8 @@ mod tests {
         for subject in people.iter_mut().filter(|subject| subject.person.group.as_deref() == Some("Black")) {
             subject.kept.iter_mut().for_each(|kept| kept.energy = 1.5);
         }
-        let people: Vec<&Subject> = people.iter().collect();
-        let groups = measure(&people, &age::real(&people), &RealShapes::of(&people));
+        let real = real(&people);
+        let groups = measure(&people.iter().collect::<Vec<_>>(), &real);
         let names: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.people)).collect();
         assert_eq!(names, [("female", 36), ("male", 36), ("Black", 24), ("Indian", 24), ("White", 24)]);
         for group in &groups {

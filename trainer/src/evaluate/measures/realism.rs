@@ -2,7 +2,8 @@
 //! goes out: 0 for sets of one kind, the larger the more they differ.
 
 use super::mean;
-use crate::evaluate::subject::{Seen, Subject};
+use crate::evaluate::sample::Person;
+use crate::evaluate::subject::{RealFace, Seen, Subject};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -27,14 +28,13 @@ pub struct Realism {
 }
 
 /// Nothing without the judge's features; decades of which there are too few people are left out.
-pub fn measure(subjects: &[&Subject]) -> Vec<Realism> {
-    Decade::ALL.into_iter().filter_map(|decade| by_decade(subjects, decade)).collect()
+pub fn measure(subjects: &[&Subject], real: &[RealFace]) -> Vec<Realism> {
+    Decade::ALL.into_iter().filter_map(|decade| by_decade(subjects, real, decade)).collect()
 }
 
-fn by_decade(subjects: &[&Subject], decade: Decade) -> Option<Realism> {
-    let people = subjects.iter().copied().enumerate();
-    let (own, others): (Vec<_>, Vec<_>) = people.partition(|(_, subject)| subject.person.decade == decade);
-    let mut real = features(&own, |subject| &subject.source)?;
+fn by_decade(subjects: &[&Subject], real: &[RealFace], decade: Decade) -> Option<Realism> {
+    let others: Vec<&Subject> = subjects.iter().copied().filter(|subject| subject.person.decade != decade).collect();
+    let mut real = real_features(real.iter().filter(|face| face.person.decade == decade))?;
     let aged = features(&others, |subject| &subject.aged[decade.index()])?;
     let source = features(&others, |subject| &subject.source)?;
     if real.len() < 4 || aged.len() < 2 {
@@ -51,23 +51,30 @@ fn by_decade(subjects: &[&Subject], decade: Decade) -> Option<Realism> {
     Some(Realism { decade, aged: aged_to_real, source: source_to_real, halves, faces: aged.len() })
 }
 
-/// Everybody's aged faces against everybody's sources, all decades together: for groups too small to be split by decades.
-pub fn overall(subjects: &[&Subject]) -> Option<f64> {
-    let people: Vec<(usize, &Subject)> = subjects.iter().copied().enumerate().collect();
-    let real = features(&people, |subject| &subject.source)?;
+/// Everybody's aged faces against real ones, all decades together: for groups too small to be split by decades.
+pub fn overall(subjects: &[&Subject], real: &[&RealFace]) -> Option<f64> {
+    let real = real_features(real.iter().copied())?;
     let mut aged = Vec::new();
     for decade in Decade::ALL {
-        aged.extend(features(&people, |subject| &subject.aged[decade.index()])?);
+        aged.extend(features(subjects, |subject| &subject.aged[decade.index()])?);
     }
     Some(kernel_distance(&aged, &real))
 }
 
-/// A person's number, and features of one of their portraits.
-type Tagged<'a> = (usize, &'a [f32]);
+/// A person's file, and features of one of their portraits.
+type Tagged<'a> = (&'a str, &'a [f32]);
 
 /// Nothing if anybody's are missing.
-fn features<'a>(people: &[(usize, &'a Subject)], of: impl Fn(&'a Subject) -> &'a Seen) -> Option<Vec<Tagged<'a>>> {
-    people.iter().map(|(number, subject)| Some((*number, of(subject).opinion.features.as_deref()?))).collect()
+fn features<'a>(people: &[&'a Subject], of: impl Fn(&'a Subject) -> &'a Seen) -> Option<Vec<Tagged<'a>>> {
+    people.iter().map(|subject| tagged(&subject.person, of(subject))).collect()
+}
+
+fn real_features<'a>(faces: impl Iterator<Item = &'a RealFace>) -> Option<Vec<Tagged<'a>>> {
+    faces.map(|face| tagged(&face.person, &face.seen)).collect()
+}
+
+fn tagged<'a>(person: &'a Person, seen: &'a Seen) -> Option<Tagged<'a>> {
+    Some((&person.file, seen.opinion.features.as_deref()?))
 }
 
 /// Squared maximum mean discrepancy under (x·y/d + 1)³ without bias, so that it may be a little below 0. Nobody is compared with
@@ -97,7 +104,7 @@ fn kernel(x: &[f32], y: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::subject::tests::subject;
+    use crate::evaluate::subject::tests::{real, subject};
     use rand::Rng;
 
     fn cloud(seed: u64, count: usize, shift: f32) -> Vec<Vec<f32>> {
@@ -106,9 +113,11 @@ mod tests {
     }
 
     fn between(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
-        let a: Vec<Tagged> = a.iter().map(Vec::as_slice).enumerate().collect();
-        let b: Vec<Tagged> = b.iter().enumerate().map(|(i, values)| (a.len() + i, values.as_slice())).collect();
-        kernel_distance(&a, &b)
+        let names: Vec<String> = (0..a.len() + b.len()).map(|number| number.to_string()).collect();
+        let all = names.iter().map(String::as_str).zip(a.iter().chain(b).map(Vec::as_slice));
+        let all: Vec<Tagged> = all.collect();
+        let (a, b) = all.split_at(a.len());
+        kernel_distance(a, b)
     }
 
     #[test]
@@ -129,13 +138,13 @@ mod tests {
     #[test]
     fn decades_with_people_are_measured() {
         let people: Vec<Subject> = (0..36).map(|number| subject(number, 0.0)).collect();
-        let realism = measure(&people.iter().collect::<Vec<_>>());
+        let faces = real(&people);
+        let realism = measure(&people.iter().collect::<Vec<_>>(), &faces);
         assert_eq!(realism.len(), 6);
         assert!(realism.iter().all(|row| row.faces == 30 && row.aged.is_finite() && row.halves.is_finite()));
-        assert_eq!(measure(&[&people[0]]).len(), 0);
-        assert!(
-            overall(&people.iter().collect::<Vec<_>>()).unwrap().is_finite()
-                && overall(&[&people[0]]).unwrap().is_nan()
-        );
+        assert_eq!(measure(&[&people[0]], &faces[..1]).len(), 0);
+        let all: Vec<&RealFace> = faces.iter().collect();
+        assert!(overall(&people.iter().collect::<Vec<_>>(), &all).unwrap().is_finite());
+        assert!(overall(&[&people[0]], &all[..1]).unwrap().is_nan(), "nobody is compared with themself");
     }
 }

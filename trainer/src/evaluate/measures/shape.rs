@@ -1,9 +1,11 @@
 //! Does the shape of the face move as real faces' do? Aligned landmarks of sources and decades come in (in eye distances).
 
 use super::{Decades, cosine, each, mean};
-use crate::evaluate::subject::Subject;
+use crate::data::label::Gender;
+use crate::evaluate::subject::{RealFace, Subject};
 use serde::Serialize;
 use shared::Landmarks;
+use shared::decade::COUNT;
 use shared::landmarks::COUNT as POINTS;
 
 /// 68 shifts, x and y in turn.
@@ -14,7 +16,7 @@ type Shift = Vec<f32>;
 pub struct Shape {
     /// How far the points move when everybody is aged to the decade.
     pub aged: Decades,
-    /// How far the mean face of the decade is from the mean face of all.
+    /// How far the mean real face of the decade is from that of all decades, of the genders that the aged people have.
     pub real: Decades,
     /// Cosine of the two shifts, as vectors of 136 numbers: 1 for the same directions.
     pub cosine: Decades,
@@ -24,15 +26,43 @@ pub struct Shape {
     pub whole_cosine: f64,
 }
 
-/// Mean faces of the decades, where somebody of the decade is there.
-pub struct RealShapes([Option<Shift>; shared::decade::COUNT]);
+/// Mean real faces of the decades, where somebody of the decade is there: men's faces do not change as women's do.
+pub struct RealShapes {
+    women: Option<Life>,
+    men: Option<Life>,
+    all: Option<Life>,
+}
+
+/// A shape a decade.
+type Life = [Shift; COUNT];
 
 impl RealShapes {
-    pub fn of(subjects: &[&Subject]) -> Self {
-        Self(core::array::from_fn(|decade| {
-            let own = subjects.iter().filter(|subject| subject.person.decade.index() == decade);
-            mean_of(own.filter_map(|subject| subject.source.shape.as_ref().map(flat)))
-        }))
+    pub fn of(faces: &[RealFace]) -> Self {
+        let life = |of: &dyn Fn(&RealFace) -> bool| {
+            let decade = |decade: usize| {
+                let own = faces.iter().filter(|face| face.person.decade.index() == decade && of(face));
+                mean_of(own.filter_map(|face| face.seen.shape.as_ref().map(flat)))
+            };
+            (0..COUNT).map(decade).collect::<Option<Vec<Shift>>>()?.try_into().ok()
+        };
+        let of_gender = |gender: Gender| life(&|face| face.person.gender == Some(gender));
+        Self { women: of_gender(Gender::Female), men: of_gender(Gender::Male), all: life(&|_| true) }
+    }
+
+    /// Of one person's gender, if it has all decades, or else of everybody.
+    fn life(&self, gender: Option<Gender>) -> Option<&Life> {
+        let own = match gender {
+            Some(Gender::Female) => self.women.as_ref(),
+            Some(Gender::Male) => self.men.as_ref(),
+            None => None,
+        };
+        own.or(self.all.as_ref())
+    }
+
+    /// What real faces of the decade have in common, of women and men as many as among `subjects`.
+    fn mean(&self, subjects: &[&Subject], decade: usize) -> Option<Shift> {
+        let lives = subjects.iter().map(|subject| self.life(subject.person.gender)).collect::<Option<Vec<&Life>>>()?;
+        mean_of(lives.into_iter().map(|life| life[decade].clone()))
     }
 }
 
@@ -43,8 +73,8 @@ pub fn measure(subjects: &[&Subject], real: &RealShapes) -> Option<Shape> {
             Some(minus(&flat(subject.aged[decade].shape.as_ref()?), &flat(subject.source.shape.as_ref()?)))
         }))
     };
-    let aged = (0..shared::decade::COUNT).map(moved).collect::<Option<Vec<Shift>>>()?;
-    let real = real.0.iter().cloned().collect::<Option<Vec<Shift>>>()?;
+    let aged = (0..COUNT).map(moved).collect::<Option<Vec<Shift>>>()?;
+    let real = (0..COUNT).map(|decade| real.mean(subjects, decade)).collect::<Option<Vec<Shift>>>()?;
     let middle = mean_of(real.iter().cloned())?;
     let (first, last) = (aged.first()?, aged.last()?);
     let (whole_aged, whole_real) = (minus(last, first), minus(real.last()?, real.first()?));
@@ -82,22 +112,39 @@ fn length(shift: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::subject::tests::subject;
+    use crate::evaluate::subject::tests::{real, subject};
 
     #[test]
     fn shapes_that_move_as_real_ones_do_have_a_cosine_of_one() {
         // A subject's points move right by 0.01 for each year that they are judged.
         let people: Vec<Subject> = (0..12).map(|number| subject(number, 0.0)).collect();
+        let shapes = RealShapes::of(&real(&people));
         let people: Vec<&Subject> = people.iter().collect();
-        let shape = measure(&people, &RealShapes::of(&people)).unwrap();
+        let shape = measure(&people, &shapes).unwrap();
         assert!((shape.whole_cosine - 1.0).abs() < 1e-3, "{shape:?}");
         assert!((shape.whole_aged - 50.0).abs() < 0.1 && (shape.whole_real - 50.0).abs() < 0.1, "{shape:?}");
         assert!(shape.cosine.iter().all(|cosine| (cosine - 1.0).abs() < 1e-2), "{shape:?}");
     }
 
     #[test]
+    fn everybody_is_held_against_their_own_gender() {
+        let people: Vec<Subject> = (0..12).map(|number| subject(number, 0.0)).collect();
+        let mut faces = real(&people);
+        for face in faces.iter_mut().filter(|face| face.person.gender == Some(Gender::Male)) {
+            face.seen.shape = face.seen.shape.map(|shape| shape.map(&shared::Similarity::scaling(-1.0)));
+        }
+        let shapes = RealShapes::of(&faces);
+        let cosine = |gender| {
+            let own: Vec<&Subject> = people.iter().filter(|subject| subject.person.gender == Some(gender)).collect();
+            measure(&own, &shapes).unwrap().whole_cosine
+        };
+        let (women, men) = (cosine(Gender::Female), cosine(Gender::Male));
+        assert!((women - 1.0).abs() < 1e-3 && (men + 1.0).abs() < 1e-3, "{women} {men}");
+    }
+
+    #[test]
     fn a_decade_without_people_leaves_no_shape() {
         let person = subject(0, 0.0);
-        assert!(measure(&[&person], &RealShapes::of(&[&person])).is_none());
+        assert!(measure(&[&person], &RealShapes::of(&real(&[person.clone()]))).is_none());
     }
 }

@@ -145,7 +145,7 @@ pub(super) mod tests {
                 embedding: Some(vec![1.0, 0.1 * away as f32, 0.0]),
                 features: Some((0..8).map(|i| ((number * 7 + i * 3) % 5) as f32 + 0.1 * away as f32).collect()),
             },
-            shape: Some(Landmarks(core::array::from_fn(|i| Point::new(i as f32 + 0.01 * age as f32, 0.0)))),
+            shape: Some(Landmarks(core::array::from_fn(|i| Point::new(i as f32, 0.01 * age as f32)))),
         };
         let middle = |decade: usize| 10.0 * decade as f64 + 15.0;
         Subject {

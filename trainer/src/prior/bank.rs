@@ -52,7 +52,7 @@ const BELIEVED: f64 = 80.0;
 /// People whose wrinkles are blended, a gender: enough that nobody can be recognised.
 const WRINKLED_FACES: usize = 24;
 /// How much of the colour around the mouth is the cheeks' (see [`around_mouth`]).
-const AROUND_MOUTH: f64 = 0.6;
+const AROUND_MOUTH: f64 = 0.75;
 /// How much is left out where marks are worn on the forehead.
 const MARKED: f64 = 0.8;
 const BATCH: usize = 16;

@@ -66,6 +66,15 @@ pub fn brows(mean: &Landmarks, side: i64) -> Tensor {
     pair([&mean.0[17..22], &mean.0[22..27]].map(band), side)
 }
 
+/// The upper lip `[1, 1, S, S]` in 0..1, from the nose to the middle of the mouth and a little beyond its corners.
+pub fn upper_lip(mean: &Landmarks, side: i64) -> Tensor {
+    let p = &mean.0;
+    let (left, right) = (p[48].x - 0.04, p[54].x + 0.04);
+    let (top, bottom) = (p[33].y + 0.01, p[62].y + 0.01);
+    let zone = [(left, top), (right, top), (right, bottom), (left, bottom)].map(|(x, y)| Point::new(x, y));
+    soften(&polygon(&zone, side), side as f64 / 64.0)
+}
+
 /// The eyes `[1, 1, S, S]` in 0..1, with a margin.
 pub fn eyes(mean: &Landmarks, side: i64) -> Tensor {
     pair([&mean.0[36..42], &mean.0[42..48]].map(<[Point]>::to_vec), side)

@@ -8,7 +8,7 @@
 mod bank;
 pub mod composite;
 pub mod filters;
-mod masks;
+pub mod masks;
 pub mod sheet;
 mod spline;
 mod teacher;

@@ -106,7 +106,7 @@ mod tests {
     fn a_face_that_does_not_age_does_not_rise() {
         let mut still = subject(2, 0.0);
         still.aged = core::array::from_fn(|_| still.source.clone());
-        let ages = &measure(&[&still], &real(&people::real(&[still.clone()])))[0];
+        let ages = &measure(&[&still], &real(&people::real(std::slice::from_ref(&still))))[0];
         assert_eq!((ages.rises, ages.inside), (0.0, [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]));
         assert!(ages.real[0].is_nan() && ages.gap[0].is_nan());
     }
@@ -116,6 +116,6 @@ mod tests {
         let mut person = subject(0, 0.0);
         person.source.opinion.ages[0] = None;
         person.aged.iter_mut().for_each(|seen| seen.opinion.ages[0] = None);
-        assert_eq!(measure(&[&person], &real(&people::real(&[person.clone()]))).len(), 1);
+        assert_eq!(measure(&[&person], &real(&people::real(std::slice::from_ref(&person)))).len(), 1);
     }
 }

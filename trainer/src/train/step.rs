@@ -300,7 +300,7 @@ mod tests {
         let p = MEAN.0;
         let lip = steered(Point::mean(&[p[33], p[51]]));
         let (chin, brow, corner) = (steered(p[8]), steered(p[19]), steered(p[3]));
-        assert!(lip < 0.05 && chin > 0.99 && brow > 0.99 && corner > 0.99, "{lip} {chin} {brow} {corner}");
+        assert!(lip < 0.1 && chin > 0.99 && brow > 0.99 && corner > 0.99, "{lip} {chin} {brow} {corner}");
     }
 
     #[test]

@@ -65,17 +65,18 @@ impl Device {
     /// Judges a person as they are; `None` where no face is found.
     pub fn look(&mut self, judges: &Judges, person: &Person) -> Result<Option<RealFace>, EvaluateError> {
         let photo = edge::photo::read(&person.path)?;
-        let Some(aged) = self.age(&photo)? else { return Ok(None) };
-        let face = in_portrait(&aged, &photo)?;
-        let crop = crop(&aged.source, &face)?;
-        Ok(Some(RealFace { person: person.clone(), seen: self.see(judges, &aged.source, &face, &crop)? }))
+        let Some(found) = self.finder.find(&photo)?.into_iter().next() else { return Ok(None) };
+        let framing = framing(&found, &photo)?;
+        let (portrait, face) = (framing.cut(&photo), framed(&found, &framing.to_portrait()));
+        let seen = self.see(judges, &portrait, &face, &crop(&portrait, &face)?)?;
+        Ok(Some(RealFace { person: person.clone(), seen }))
     }
 
     /// Ages and judges somebody; `None` where no face is found.
     pub fn measure(&mut self, judges: &Judges, real: &RealFace) -> Result<Option<Subject>, EvaluateError> {
         let photo = edge::photo::read(&real.person.path)?;
         let Some(aged) = self.age(&photo)? else { return Ok(None) };
-        let face = in_portrait(&aged, &photo)?;
+        let face = framed(&aged.face, &to_portrait(&aged, &photo)?);
         let ruler = Ruler::new(&aged.source, &face.landmarks, crop(&aged.source, &face)?)?;
         let (mut seen, mut kept) = (Vec::new(), Vec::new());
         for portrait in &aged.decades {
@@ -97,16 +98,20 @@ impl Device {
 
 /// From the photograph's pixels to those of its portraits.
 pub fn to_portrait(aged: &Aged, photo: &RgbImage) -> Result<Similarity, EvaluateError> {
-    let alignment = shared::align(&aged.face.landmarks.five())?;
-    let to_photo = alignment.inverse().ok_or(EvaluateError::Framing)?;
-    let framing = Framing::around(&to_photo, photo.width(), photo.height());
+    let framing = framing(&aged.face, photo)?;
     // Whoever frames portraits otherwise has to tell it here.
     if framing.size() == aged.source.dimensions() { Ok(framing.to_portrait()) } else { Err(EvaluateError::Framing) }
 }
 
-/// The photograph's face in its portraits.
-fn in_portrait(aged: &Aged, photo: &RgbImage) -> Result<Face, EvaluateError> {
-    Ok(Face { landmarks: aged.face.landmarks.map(&to_portrait(aged, photo)?), score: aged.face.score })
+/// As the device frames the portraits of a photograph's face.
+fn framing(face: &Face, photo: &RgbImage) -> Result<Framing, EvaluateError> {
+    let to_photo = shared::align(&face.landmarks.five())?.inverse().ok_or(EvaluateError::Framing)?;
+    Ok(Framing::around(&to_photo, photo.width(), photo.height()))
+}
+
+/// A photograph's face in its portraits.
+fn framed(face: &Face, to_portrait: &Similarity) -> Face {
+    Face { landmarks: face.landmarks.map(to_portrait), score: face.score }
 }
 
 /// What the judges of pictures see of a portrait.

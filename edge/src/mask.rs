@@ -1,5 +1,7 @@
 //! Where a face may be changed: 1 on the face, 0 on background, clothes and ears, 0 at the crop's border, soft between.
 //! In the registered crop every face has the outline of the mean shape, so that one picture of it, drawn once, serves all.
+//!
+//! What moves reaches a little further than what is painted: a jaw line cannot sink where it is held.
 
 use shared::registration::MEAN;
 use shared::{Landmarks, Point};
@@ -8,6 +10,8 @@ use shared::{Landmarks, Point};
 const SIDE: usize = 64;
 /// Width of the soft edge inside the jaw line, in eye distances.
 const FEATHER: f32 = 0.22;
+/// Width of the soft edge outside the jaw line of what moves, in eye distances.
+const FALL: f32 = 0.25;
 /// Width of the soft edge along the crop's border, in crop sides.
 const BORDER: f32 = 0.08;
 /// How far the arch over the forehead rises above the brows, in eye distances.
@@ -23,39 +27,50 @@ const OUTLINE: usize = JAW + ARCH;
 pub struct Mask {
     /// `[SIDE, SIDE]`, row by row: the face within its outline, without the soft edge along the crop's border.
     face: Vec<f32>,
+    /// As `face`, of what moves.
+    moving: Vec<f32>,
 }
 
 impl Mask {
     pub fn new() -> Self {
-        let feather = FEATHER * MEAN.eye_distance();
+        let eyes = MEAN.eye_distance();
         let outline = outline(&MEAN);
         let centre = |n: usize| (n as f32 + 0.5) / SIDE as f32;
-        let face = (0..SIDE * SIDE).map(|i| {
-            let p = Point::new(centre(i % SIDE), centre(i / SIDE));
-            smooth(depth(&outline, p) / feather)
-        });
-        Self { face: face.collect() }
+        let depths = (0..SIDE * SIDE).map(|i| depth(&outline, Point::new(centre(i % SIDE), centre(i / SIDE))));
+        let depths: Vec<f32> = depths.collect();
+        let soft = |of: &dyn Fn(f32) -> f32| depths.iter().map(|&depth| smooth(of(depth))).collect();
+        Self { face: soft(&|depth| depth / (FEATHER * eyes)), moving: soft(&|depth| 1.0 + depth / (FALL * eyes)) }
     }
 
-    /// The mask in 0..1 at a place of the crop, in crop units. All is 0 that lies within `margin` of the crop's border.
+    /// How much may be painted (0..1) at a place of the crop, in crop units. All is 0 that lies within `margin` of the crop's border.
     pub fn at(&self, p: Point, margin: f32) -> f32 {
-        let to_border = p.x.min(1.0 - p.x).min(p.y).min(1.0 - p.y);
-        let border = smooth((to_border - margin) / BORDER);
-        if border > 0.0 { border * self.face(p) } else { 0.0 }
+        within(p, margin, &self.face)
     }
 
-    /// Bilinear between the centres of the picture's pixels.
-    fn face(&self, p: Point) -> f32 {
-        let last = (SIDE - 1) as f32;
-        let place = |x: f32| (x * SIDE as f32 - 0.5).clamp(0.0, last);
-        let (x, y) = (place(p.x), place(p.y));
-        let (left, top) = ((x as usize).min(SIDE - 2), (y as usize).min(SIDE - 2));
-        let (fx, fy) = (x - left as f32, y - top as f32);
-        let at = |x: usize, y: usize| self.face[y * SIDE + x];
-        let upper = at(left, top) * (1.0 - fx) + at(left + 1, top) * fx;
-        let lower = at(left, top + 1) * (1.0 - fx) + at(left + 1, top + 1) * fx;
-        upper * (1.0 - fy) + lower * fy
+    /// How much may be moved (0..1), as [`Self::at`]: all of the face up to its outline, and its surroundings the less, the further.
+    pub fn moving(&self, p: Point, margin: f32) -> f32 {
+        within(p, margin, &self.moving)
     }
+}
+
+/// A picture of the mask at a place, away from the crop's border.
+fn within(p: Point, margin: f32, picture: &[f32]) -> f32 {
+    let to_border = p.x.min(1.0 - p.x).min(p.y).min(1.0 - p.y);
+    let border = smooth((to_border - margin) / BORDER);
+    if border > 0.0 { border * bilinear(p, picture) } else { 0.0 }
+}
+
+/// Bilinear between the centres of the picture's pixels.
+fn bilinear(p: Point, picture: &[f32]) -> f32 {
+    let last = (SIDE - 1) as f32;
+    let place = |x: f32| (x * SIDE as f32 - 0.5).clamp(0.0, last);
+    let (x, y) = (place(p.x), place(p.y));
+    let (left, top) = ((x as usize).min(SIDE - 2), (y as usize).min(SIDE - 2));
+    let (fx, fy) = (x - left as f32, y - top as f32);
+    let at = |x: usize, y: usize| picture[y * SIDE + x];
+    let upper = at(left, top) * (1.0 - fx) + at(left + 1, top) * fx;
+    let lower = at(left, top + 1) * (1.0 - fx) + at(left + 1, top + 1) * fx;
+    upper * (1.0 - fy) + lower * fy
 }
 
 impl Default for Mask {
@@ -81,7 +96,7 @@ fn outline(landmarks: &Landmarks) -> [Point; OUTLINE] {
     })
 }
 
-/// Distance from `p` to the outline; 0 outside (by the even-odd rule).
+/// Distance from `p` to the outline; below 0 outside (by the even-odd rule).
 fn depth(outline: &[Point; OUTLINE], p: Point) -> f32 {
     let mut inside = false;
     let mut nearest = f32::INFINITY;
@@ -97,7 +112,7 @@ fn depth(outline: &[Point; OUTLINE], p: Point) -> f32 {
         nearest = nearest.min(gap.x * gap.x + gap.y * gap.y);
         a = b;
     }
-    if inside { nearest.sqrt() } else { 0.0 }
+    if inside { nearest.sqrt() } else { -nearest.sqrt() }
 }
 
 /// 0 up to 0, 1 from 1 on, without a kink between.
@@ -124,13 +139,30 @@ mod tests {
         assert!(mask.at(Point::new(0.5, 0.12), 0.0) > 0.9, "the forehead belongs to the face");
     }
 
+    #[test]
+    fn the_jaw_line_moves_and_what_is_far_from_it_does_not() {
+        let mask = Mask::new();
+        for jaw in &MEAN.0[2..15] {
+            assert!(mask.at(*jaw, 0.0) < 0.1 && mask.moving(*jaw, 0.0) > 0.4, "{jaw:?}");
+        }
+        for p in [Point::new(0.1, 0.9), Point::new(0.95, 0.95), Point::new(0.5, 0.995)] {
+            assert!(mask.moving(p, 0.0) < 0.02, "{p:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn whatever_is_painted_may_move(x in 0.0f32..1.0, y in 0.0f32..1.0) {
+            let (mask, p) = (Mask::new(), Point::new(x, y));
+            prop_assert!(mask.moving(p, 0.0) >= mask.at(p, 0.0) - 1e-6);
+        }
+
         #[test]
         fn nothing_of_the_border_is_changed(along in 0.0f32..=1.0, out in 0.0f32..3.0, margin in 0.0f32..0.1) {
             let mask = Mask::new();
             let out = margin - out;
             for p in [Point::new(along, out), Point::new(out, along), Point::new(along, 1.0 - out), Point::new(1.0 - out, along)] {
-                prop_assert!(mask.at(p, margin) < 1e-6, "{p:?}");
+                prop_assert!(mask.at(p, margin) < 1e-6 && mask.moving(p, margin) < 1e-6, "{p:?}");
             }
         }
 

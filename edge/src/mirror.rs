@@ -80,6 +80,16 @@ impl Mirror {
     pub fn compose(&mut self, picture: &mut RgbImage, alignment: &Alignment, edit: &Edit) -> Result<(), MirrorError> {
         Ok(self.composer.apply(picture, alignment, edit)?)
     }
+
+    /// Where [`Self::compose`] moves a face's landmarks, in the picture's pixels.
+    pub fn moved(
+        &self,
+        landmarks: &Landmarks,
+        alignment: &Alignment,
+        edit: &Edit,
+    ) -> Result<Landmarks, MirrorError> {
+        Ok(self.composer.moved(landmarks, alignment, edit)?)
+    }
 }
 
 #[cfg(test)]

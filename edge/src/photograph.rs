@@ -25,6 +25,9 @@ pub struct Aged {
     pub source: RgbImage,
     /// The six decades, youngest first, framed like `source`.
     pub decades: [RgbImage; Decade::ALL.len()],
+    /// The face's landmarks in `source`, and where each decade moves them; in pixels.
+    pub landmarks: Landmarks,
+    pub moved: [Landmarks; Decade::ALL.len()],
     pub cost: Cost,
 }
 
@@ -63,10 +66,12 @@ pub fn age(finder: &mut FaceFinder, mirror: &mut Mirror, photo: &RgbImage) -> Re
     cost.crop = milliseconds;
     let framing = Framing::around(alignment?.to_upright_picture(), photo.width(), photo.height());
     let source = framing.cut(photo);
-    let alignment = Alignment::of(&face.landmarks.map(&framing.to_portrait())).map_err(MirrorError::Align)?;
+    let landmarks = face.landmarks.map(&framing.to_portrait());
+    let alignment = Alignment::of(&landmarks).map_err(MirrorError::Align)?;
 
     let share = carried(&face.landmarks);
     let mut decades = std::array::from_fn(|_| source.clone());
+    let mut moved = [landmarks; Decade::ALL.len()];
     for (decade, portrait) in Decade::ALL.into_iter().zip(&mut decades) {
         let (edit, milliseconds) = timed(|| mirror.age(&Condition::one_hot(decade)));
         cost.age[decade.index()] = milliseconds;
@@ -75,8 +80,9 @@ pub fn age(finder: &mut FaceFinder, mirror: &mut Mirror, photo: &RgbImage) -> Re
         let (composed, milliseconds) = timed(|| mirror.compose(portrait, &alignment, &edit));
         cost.compose[decade.index()] = milliseconds;
         composed?;
+        moved[decade.index()] = mirror.moved(&landmarks, &alignment, &edit)?;
     }
-    Ok(Aged { face, faces, source, decades, cost })
+    Ok(Aged { face, faces, source, decades, landmarks, moved, cost })
 }
 
 /// How much of an edit a photographed face carries: the whole where it looks ahead.

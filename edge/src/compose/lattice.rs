@@ -19,7 +19,7 @@ pub struct Flow<'a> {
 
 impl Flow<'_> {
     /// Bilinear between the cells' centres; beyond the outermost ones as there.
-    fn at(&self, p: Point) -> Point {
+    pub fn at(&self, p: Point) -> Point {
         let last = self.cells - 1;
         let split = |place: f32| {
             let place = (place * self.cells as f32 - 0.5).clamp(0.0, last as f32);
@@ -95,9 +95,9 @@ impl Lattice {
             let (column, row) = (i % self.columns, i / self.columns);
             let pixel = |start: usize, n: usize| (start + n * self.step) as f32 + 0.5;
             let r = alignment.to_crop(Point::new(pixel(self.left, column), pixel(self.top, row)));
-            let face = mask.at(r, 0.0) > 0.0;
+            let face = mask.moving(r, 0.0) > 0.0;
             self.face.push(face);
-            let way = if face { flow.at(r) * mask.at(r, margin) } else { Point::default() };
+            let way = if face { flow.at(r) * mask.moving(r, margin) } else { Point::default() };
             let node = if way == Point::default() {
                 [r.x, r.y, 0.0, 0.0]
             } else {

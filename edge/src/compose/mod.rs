@@ -1,9 +1,10 @@
 //! The edit meets the camera's own pixels: drawn for a small crop, it is enlarged, laid back along the alignment and done
 //! to the picture inside the face mask. Sharpness and background stay the camera's. Next: the screen.
 //!
-//! With `r` the place of the crop that pixel `p` shows and `s = r + m · flow(r)`, the pixel becomes
+//! With `r` the place of the crop that pixel `p` shows and `s = r + n(r) · flow(r)`, the pixel becomes
 //! `colour + m(s) · 127.5 · (change(s) + detail(s) · (luma(colour) / 127.5 − 1 − smooth(s)))`, where `colour` is the
-//! picture's own as far from `p` as `s` lies from `r`, and `m` is the [`mask`](crate::mask).
+//! picture's own as far from `p` as `s` lies from `r`; `m` and `n` are the [`mask`](crate::mask) of what is painted and of
+//! what moves.
 
 mod lattice;
 mod paint;
@@ -13,8 +14,11 @@ use crate::ager::Edit;
 use image::RgbImage;
 use lattice::{Flow, Lattice, Run};
 use paint::Paint;
-use shared::Alignment;
+use shared::{Alignment, Landmarks, Point};
 use source::Source;
+
+/// In which a moved place is found: each halves the error, or better.
+const STEPS: usize = 6;
 
 /// Keeps its buffers from frame to frame.
 #[derive(Debug, Default)]
@@ -59,6 +63,24 @@ impl Composer {
             }
         }
         Ok(())
+    }
+
+    /// Where [`Self::apply`] moves places of the face, in pixels of the picture.
+    pub fn moved(
+        &self,
+        landmarks: &Landmarks,
+        alignment: &Alignment,
+        edit: &Edit,
+    ) -> Result<Landmarks, ComposeError> {
+        let flow = Flow { values: &edit.flow, cells: sides(edit)?.1 };
+        let off = |r: Point| flow.at(r) * self.paint.mask().moving(r, 0.0);
+        let there = |p: Point| {
+            let from = alignment.to_crop(p);
+            // The place r that shows what lies at `from`: r + off(r) = from.
+            let r = (0..STEPS).fold(from, |r, _| from - off(r));
+            p + alignment.to_picture(r) - alignment.to_picture(from)
+        };
+        Ok(Landmarks(landmarks.0.map(there)))
     }
 
     /// Paints over pixels that keep their own colours.
@@ -206,7 +228,7 @@ mod tests {
             return None;
         }
         let (along, down) = edit.flow.split_at(cells * cells);
-        let weight = mask.at(r, 0.0);
+        let weight = mask.moving(r, 0.0);
         let s = r + Point::new(plane(along, cells, r), plane(down, cells, r)) * weight;
         let q = p + alignment.to_picture(s) - alignment.to_picture(r);
         let colour: [f32; 3] = std::array::from_fn(|channel| cubic(picture, q, channel));
@@ -312,6 +334,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn moved_places_are_where_the_picture_shows_them() {
+        let alignment = registered(&pose(0.2, 300.0, 60.0, 10.0));
+        let edit = Edit { change: vec![0.0; 3 * 64 * 64], detail: vec![0.0; 64 * 64], ..varied(64, 0.02) };
+        let landmarks = Landmarks(MEAN.0.map(|p| alignment.to_picture(p)));
+        let moved = Composer::default().moved(&landmarks, &alignment, &edit).unwrap();
+        let mut furthest = 0.0f32;
+        for i in [4, 8, 30, 36, 48, 57] {
+            let (from, to) = (landmarks.0[i], moved.0[i]);
+            furthest = furthest.max(from.distance(to));
+            // A soft spot about the place before; its middle after.
+            let spot = RgbImage::from_fn(400, 400, |x, y| {
+                let far = Point::new(x as f32 + 0.5, y as f32 + 0.5).distance(from);
+                image::Rgb([(250.0 * (-far * far / 18.0).exp()) as u8; 3])
+            });
+            let after = composed(&spot, &alignment, &edit);
+            let (mut sum, mut weights) = (Point::default(), 0.0);
+            for (x, y, pixel) in after.enumerate_pixels() {
+                sum = sum + Point::new(x as f32 + 0.5, y as f32 + 0.5) * f32::from(pixel[0]);
+                weights += f32::from(pixel[0]);
+            }
+            let middle = sum * (1.0 / weights);
+            assert!(middle.distance(to) < 0.35, "{i}: {middle:?}, expected {to:?}");
+        }
+        assert!(furthest > 2.0, "{furthest}");
     }
 
     #[test]

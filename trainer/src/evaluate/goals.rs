@@ -95,13 +95,13 @@ pub fn goals(evaluation: &Evaluation) -> Vec<Goal> {
     if let Some(shape) = &evaluation.shape {
         let found = format!(
             "cosine {:.2}, {:.1} % against {:.1} % of the eye distance",
-            shape.whole_cosine, shape.whole_aged, shape.whole_real
+            shape.found.whole_cosine, shape.found.whole, shape.whole_real
         );
         goal(
             "shape moves as real decades do (10s to 60s)".into(),
             format!("cosine at least {SAME_DIRECTION}"),
             found,
-            shape.whole_cosine >= SAME_DIRECTION,
+            shape.found.whole_cosine >= SAME_DIRECTION,
         );
     }
     if !evaluation.realism.is_empty() {

@@ -38,6 +38,16 @@ pub struct Subject {
     pub aged: [Seen; COUNT],
     /// What of the source was kept in each decade.
     pub kept: [Kept; COUNT],
+    /// `None` where they do not align.
+    pub places: Option<Places>,
+}
+
+/// Where the landmarks of a source lie and where the edits' displacement takes them, aligned, in eye distances.
+#[derive(Clone, Debug)]
+pub struct Places {
+    pub source: Landmarks,
+    /// Youngest first.
+    pub aged: [Landmarks; COUNT],
 }
 
 /// One portrait as the judges see it.
@@ -85,7 +95,8 @@ impl Device {
             seen.push(self.see(judges, portrait, &face, &crop)?);
         }
         let (Ok(seen), Ok(kept)) = (seen.try_into(), kept.try_into()) else { return Ok(None) };
-        Ok(Some(Subject { person: real.person.clone(), source: real.seen.clone(), aged: seen, kept }))
+        let places = Places::of(&aged);
+        Ok(Some(Subject { person: real.person.clone(), source: real.seen.clone(), aged: seen, kept, places }))
     }
 
     /// All portraits are judged where the source has its face; only the shape is looked for anew.
@@ -93,6 +104,13 @@ impl Device {
         let found = self.finder.follow(picture, face)?;
         let shape = found.and_then(|face| aligned(&face.landmarks));
         Ok(Seen { opinion: judges.judge(picture, &face.landmarks, crop)?, shape })
+    }
+}
+
+impl Places {
+    fn of(aged: &Aged) -> Option<Self> {
+        let moved = aged.moved.iter().map(aligned).collect::<Option<Vec<_>>>()?;
+        Some(Self { source: aligned(&aged.landmarks)?, aged: moved.try_into().ok()? })
     }
 }
 
@@ -153,7 +171,10 @@ pub(super) mod tests {
             shape: Some(Landmarks(core::array::from_fn(|i| Point::new(i as f32, 0.01 * age as f32)))),
         };
         let middle = |decade: usize| 10.0 * decade as f64 + 15.0;
+        let place = |age: f64| Landmarks(core::array::from_fn(|i| Point::new(i as f32, 0.005 * age as f32)));
+        let aged = core::array::from_fn(|decade| place(middle(decade)));
         Subject {
+            places: Some(Places { source: place(middle(own)), aged }),
             source: seen(middle(own), 0),
             aged: core::array::from_fn(|d| seen(middle(d) + years, d.abs_diff(own))),
             kept: [Kept { energy: 1.1, detail: 1.05, outside: 0.25 }; COUNT],

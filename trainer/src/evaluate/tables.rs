@@ -205,21 +205,21 @@ fn realism(evaluation: &Evaluation) -> Table {
 
 fn limits(evaluation: &Evaluation) -> Table {
     let note = "Sharpness is the Laplacian's energy inside the face over the source's, detail its mean magnitude. Shape shifts are mean \
-                lengths over 68 points in hundredths of the eye distance; the cosine is of the two shifts' directions.";
+                lengths over 68 points in hundredths of the eye distance, cosines are of their directions and real faces'. Points \
+                are found again in the aged faces, where paint moves them too, or taken along by the displacement alone.";
     let mut table = Table::by_decade("Limits of the paper", note);
     let limits = &evaluation.limits;
     table.row("sharpness kept", numbers(&limits.energy, 3));
     table.row("detail kept", numbers(&limits.detail, 3));
     table.row("change outside the face, of 255", numbers(&limits.outside, 3));
     if let Some(shape) = &evaluation.shape {
-        table.row("shape moved, aged", numbers(&shape.aged, 2));
         table.row("shape differs, real", numbers(&shape.real, 2));
-        table.row("cosine of the two", numbers(&shape.cosine, 2));
-        let whole = [shape.whole_aged, shape.whole_real, shape.whole_cosine];
-        table.row(
-            "10s to 60s: aged, real, cosine",
-            numbers(&whole, 2).into_iter().chain(std::iter::repeat_n(String::new(), 3)),
-        );
+        for (moved, how) in [(&shape.found, "found again"), (&shape.displaced, "displaced")] {
+            table.row(&format!("shape moved, {how}"), numbers(&moved.by, 2));
+            table.row("cosine with real", numbers(&moved.cosine, 2));
+            let whole = numbers(&[moved.whole, shape.whole_real, moved.whole_cosine], 2);
+            table.row(&format!("10s to 60s: {how}, real, cosine"), whole.into_iter().chain(vec![String::new(); 3]));
+        }
     }
     table
 }

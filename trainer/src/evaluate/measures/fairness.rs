@@ -135,7 +135,7 @@ fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &
     errors.push(Error::of_all("kernel distance × 1000", distance));
     errors.push(Error::of_all(
         "1 − cosine of shape",
-        shape::measure(subjects, shapes).map(|shape| 1.0 - shape.whole_cosine),
+        shape::measure(subjects, shapes).map(|shape| 1.0 - shape.found.whole_cosine),
     ));
     errors
 }

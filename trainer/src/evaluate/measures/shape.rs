@@ -14,15 +14,25 @@ type Shift = Vec<f32>;
 /// Lengths are means over the points, in hundredths of the eye distance.
 #[derive(Clone, Debug, Serialize)]
 pub struct Shape {
-    /// How far the points move when everybody is aged to the decade.
-    pub aged: Decades,
-    /// How far the mean real face of the decade is from that of all decades, of the genders that the aged people have.
+    /// How far the mean real face of each decade is from that of all decades, of the genders that the aged people have.
     pub real: Decades,
-    /// Cosine of the two shifts, as vectors of 136 numbers: 1 for the same directions.
+    /// From the 10s to the 60s.
+    pub whole_real: f64,
+    /// By the points as the landmark net finds them again in the aged faces: what is painted moves them too.
+    pub found: Moved,
+    /// By the points of the source as the edit's displacement takes them along.
+    pub displaced: Moved,
+}
+
+/// How aged faces' points move.
+#[derive(Clone, Debug, Serialize)]
+pub struct Moved {
+    /// When everybody is aged to the decade.
+    pub by: Decades,
+    /// Cosine of that shift and the real one, as vectors of 136 numbers: 1 for the same directions.
     pub cosine: Decades,
     /// The same from the 10s to the 60s.
-    pub whole_aged: f64,
-    pub whole_real: f64,
+    pub whole: f64,
     pub whole_cosine: f64,
 }
 
@@ -68,23 +78,40 @@ impl RealShapes {
 
 /// Nothing where the decades lack people whose points were found.
 pub fn measure(subjects: &[&Subject], real: &RealShapes) -> Option<Shape> {
-    let moved = |decade: usize| {
-        mean_of(subjects.iter().filter_map(|subject| {
-            Some(minus(&flat(subject.aged[decade].shape.as_ref()?), &flat(subject.source.shape.as_ref()?)))
-        }))
-    };
-    let aged = (0..COUNT).map(moved).collect::<Option<Vec<Shift>>>()?;
-    let real = (0..COUNT).map(|decade| real.mean(subjects, decade)).collect::<Option<Vec<Shift>>>()?;
+    let real = (0..COUNT).map(|decade| real.mean(subjects, decade)).collect::<Option<Vec<_>>>()?;
     let middle = mean_of(real.iter().cloned())?;
-    let (first, last) = (aged.first()?, aged.last()?);
-    let (whole_aged, whole_real) = (minus(last, first), minus(real.last()?, real.first()?));
+    let whole = minus(real.last()?, real.first()?);
+    let real: Vec<Shift> = real.iter().map(|shape| minus(shape, &middle)).collect();
+    let found = |subject: &Subject, decade: usize| {
+        Some(minus(&flat(subject.aged[decade].shape.as_ref()?), &flat(subject.source.shape.as_ref()?)))
+    };
+    let displaced = |subject: &Subject, decade: usize| {
+        let places = subject.places.as_ref()?;
+        Some(minus(&flat(&places.aged[decade]), &flat(&places.source)))
+    };
     Some(Shape {
-        aged: each(|decade| length(&aged[decade])),
-        real: each(|decade| length(&minus(&real[decade], &middle))),
-        cosine: each(|decade| cosine(&aged[decade], &minus(&real[decade], &middle))),
-        whole_aged: length(&whole_aged),
-        whole_real: length(&whole_real),
-        whole_cosine: cosine(&whole_aged, &whole_real),
+        real: each(|decade| length(&real[decade])),
+        whole_real: length(&whole),
+        found: moved(subjects, &real, &whole, found)?,
+        displaced: moved(subjects, &real, &whole, displaced)?,
+    })
+}
+
+/// What the shifts `of` people to the decades have in common, beside those of real faces.
+fn moved(
+    subjects: &[&Subject],
+    real: &[Shift],
+    whole: &Shift,
+    of: impl Fn(&Subject, usize) -> Option<Shift>,
+) -> Option<Moved> {
+    let mean = |decade: usize| mean_of(subjects.iter().filter_map(|subject| of(subject, decade)));
+    let aged = (0..COUNT).map(mean).collect::<Option<Vec<Shift>>>()?;
+    let way = minus(aged.last()?, aged.first()?);
+    Some(Moved {
+        by: each(|decade| length(&aged[decade])),
+        cosine: each(|decade| cosine(&aged[decade], &real[decade])),
+        whole: length(&way),
+        whole_cosine: cosine(&way, whole),
     })
 }
 
@@ -124,9 +151,12 @@ mod tests {
         let shapes = RealShapes::of(&real(&people));
         let people: Vec<&Subject> = people.iter().collect();
         let shape = measure(&people, &shapes).unwrap();
-        assert!((shape.whole_cosine - 1.0).abs() < 1e-3, "{shape:?}");
-        assert!((shape.whole_aged - 50.0).abs() < 0.1 && (shape.whole_real - 50.0).abs() < 0.1, "{shape:?}");
-        assert!(shape.cosine.iter().all(|cosine| (cosine - 1.0).abs() < 1e-2), "{shape:?}");
+        // What the edit displaces is half of that.
+        for (moved, length) in [(&shape.found, 50.0), (&shape.displaced, 25.0)] {
+            assert!((moved.whole_cosine - 1.0).abs() < 1e-3 && (moved.whole - length).abs() < 0.1, "{shape:?}");
+            assert!(moved.cosine.iter().all(|cosine| (cosine - 1.0).abs() < 1e-2), "{shape:?}");
+        }
+        assert!((shape.whole_real - 50.0).abs() < 0.1, "{shape:?}");
     }
 
     #[test]
@@ -139,7 +169,7 @@ mod tests {
         let shapes = RealShapes::of(&faces);
         let cosine = |gender| {
             let own: Vec<&Subject> = people.iter().filter(|subject| subject.person.gender == Some(gender)).collect();
-            measure(&own, &shapes).unwrap().whole_cosine
+            measure(&own, &shapes).unwrap().found.whole_cosine
         };
         let (women, men) = (cosine(Gender::Female), cosine(Gender::Male));
         assert!((women - 1.0).abs() < 1e-3 && (men + 1.0).abs() < 1e-3, "{women} {men}");

@@ -17,9 +17,9 @@ const LEAST_DEPTH: f32 = 0.5;
 /// Fine is what a mean over so many pixels to each side takes away.
 const REACH: usize = 2;
 /// The part of the crop that is surely face, in its sides: left, right, top, bottom.
-const FACE: [f32; 4] = [0.16, 0.84, 0.19, 0.91];
+pub const FACE: [f32; 4] = [0.16, 0.84, 0.19, 0.91];
 /// ITU-R BT.601.
-const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+pub const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
 /// What a picture is worth. Keeps its buffers from frame to frame.
 #[derive(Clone, Debug)]

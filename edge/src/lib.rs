@@ -37,6 +37,7 @@ pub mod takehome;
 mod testing;
 pub mod texts;
 pub mod timing;
+pub mod tint;
 pub mod turning;
 pub mod view;
 pub mod visit;

@@ -11,7 +11,7 @@ const SIDE: usize = 64;
 /// Width of the soft edge inside the jaw line, in eye distances.
 const FEATHER: f32 = 0.22;
 /// Width of the soft edge outside the jaw line of what moves, in eye distances.
-const FALL: f32 = 0.25;
+const FALL: f32 = 0.18;
 /// Width of the soft edge along the crop's border, in crop sides.
 const BORDER: f32 = 0.08;
 /// How far the arch over the forehead rises above the brows, in eye distances.

@@ -4,6 +4,7 @@
 use crate::ager::{Ager, AgerError, Edit, Feature};
 use crate::clarity::Clarity;
 use crate::compose::{ComposeError, Composer};
+use crate::tint::Tint;
 use image::RgbImage;
 use shared::crop::{CropError, Picture, cut};
 use shared::geometry::FitError;
@@ -16,6 +17,7 @@ pub struct Mirror {
     ager: Ager,
     composer: Composer,
     clarity: Clarity,
+    tint: Tint,
     square: Vec<u8>,
     crop: Vec<f32>,
 }
@@ -42,6 +44,7 @@ impl Mirror {
             ager,
             composer: Composer::default(),
             clarity: Clarity::default(),
+            tint: Tint::default(),
             square: vec![0; values],
             crop: vec![0.0; values],
         }
@@ -54,6 +57,7 @@ impl Mirror {
         cut(&picture, &alignment, self.ager.size(), &mut self.square)?;
         pixel::to_planar(&self.square, &mut self.crop)?;
         self.clarity.look(&self.crop, self.ager.size());
+        self.tint.look(&self.crop, self.ager.size());
         Ok(alignment)
     }
 
@@ -67,6 +71,7 @@ impl Mirror {
         let (mut edit, features) = self.ager.look_inside(&self.crop, condition)?;
         if self.ager.kind() == Kind::Edit {
             self.clarity.suit(&mut edit, self.ager.size());
+            self.tint.suit(&mut edit, self.ager.size());
         }
         Ok((edit, features))
     }
@@ -82,12 +87,7 @@ impl Mirror {
     }
 
     /// Where [`Self::compose`] moves a face's landmarks, in the picture's pixels.
-    pub fn moved(
-        &self,
-        landmarks: &Landmarks,
-        alignment: &Alignment,
-        edit: &Edit,
-    ) -> Result<Landmarks, MirrorError> {
+    pub fn moved(&self, landmarks: &Landmarks, alignment: &Alignment, edit: &Edit) -> Result<Landmarks, MirrorError> {
         Ok(self.composer.moved(landmarks, alignment, edit)?)
     }
 }

@@ -66,12 +66,7 @@ impl Composer {
     }
 
     /// Where [`Self::apply`] moves places of the face, in pixels of the picture.
-    pub fn moved(
-        &self,
-        landmarks: &Landmarks,
-        alignment: &Alignment,
-        edit: &Edit,
-    ) -> Result<Landmarks, ComposeError> {
+    pub fn moved(&self, landmarks: &Landmarks, alignment: &Alignment, edit: &Edit) -> Result<Landmarks, ComposeError> {
         let flow = Flow { values: &edit.flow, cells: sides(edit)?.1 };
         let off = |r: Point| flow.at(r) * self.paint.mask().moving(r, 0.0);
         let there = |p: Point| {

@@ -9,11 +9,14 @@ use super::{deviation, each, mean, realism};
 use crate::evaluate::judges::AGE_JUDGES;
 use crate::evaluate::sample::Person;
 use crate::evaluate::subject::{RealFace, Subject};
+use rayon::prelude::*;
 use serde::Serialize;
 use shared::decade::COUNT;
 use std::collections::BTreeSet;
 
 pub const UNFAIR: f64 = 1.2;
+/// Parts that are left out in turn; coprime to the numbers of decades, genders and groups, whose people come in turn.
+const PARTS: usize = 11;
 /// Errors by age judge: years off the real faces' mean, and whether somebody is not judged older in their 60s.
 const OFF: [&str; AGE_JUDGES.len()] = ["age-v1: years off", "faceapi: years off"];
 const STILL: [&str; AGE_JUDGES.len()] = ["age-v1: does not rise", "faceapi: does not rise"];
@@ -35,7 +38,7 @@ pub struct Group {
 pub struct GroupError {
     pub what: &'static str,
     pub error: f64,
-    /// Of `error`, as the group is only a sample; NaN where it is not known.
+    /// Of `error`, as the group is only a sample; NaN where it is not known. Real faces are taken as they are.
     pub standard_error: f64,
     /// Over the error of all people.
     pub ratio: f64,
@@ -105,9 +108,16 @@ impl Error {
         Self { what, error: mean(&errors), standard_error: deviation(&errors) / (errors.len() as f64 - 1.0).sqrt() }
     }
 
-    /// What is known of all of them together only.
-    fn of_all(what: &'static str, error: Option<f64>) -> Self {
-        Self { what, error: error.unwrap_or(f64::NAN), standard_error: f64::NAN }
+    /// What is known of all of them together only; how sure it is, by leaving out a part of them in turn (the grouped jackknife, Efron
+    /// and Stein 1981).
+    fn of_all(what: &'static str, subjects: &[&Subject], of: impl Fn(&[&Subject]) -> Option<f64> + Sync) -> Self {
+        let without = |part: usize| {
+            let rest = subjects.iter().enumerate().filter(|(i, _)| i % PARTS != part).map(|(_, subject)| *subject);
+            of(&rest.collect::<Vec<_>>()).unwrap_or(f64::NAN)
+        };
+        let estimates: Vec<f64> = (0..PARTS).into_par_iter().map(without).collect();
+        let standard_error = (PARTS as f64 - 1.0).sqrt() * deviation(&estimates);
+        Self { what, error: of(subjects).unwrap_or(f64::NAN), standard_error }
     }
 }
 
@@ -131,12 +141,12 @@ fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &
         mean(&subject.kept.map(|kept| (kept.energy - 1.0).abs()))
     }));
     errors.push(Error::of_people("change outside", subjects, |subject| mean(&subject.kept.map(|kept| kept.outside))));
-    let distance = realism::overall(subjects, real).map(|distance| 1000.0 * distance);
-    errors.push(Error::of_all("kernel distance × 1000", distance));
-    errors.push(Error::of_all(
-        "1 − cosine of shape",
-        shape::measure(subjects, shapes).map(|shape| 1.0 - shape.found.whole_cosine),
-    ));
+    errors.push(Error::of_all("kernel distance × 1000", subjects, |people| {
+        realism::overall(people, real).map(|distance| 1000.0 * distance)
+    }));
+    errors.push(Error::of_all("1 − cosine of shape", subjects, |people| {
+        shape::measure(people, shapes).map(|shape| 1.0 - shape.found.whole_cosine)
+    }));
     errors
 }
 
@@ -144,6 +154,20 @@ fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &
 mod tests {
     use super::*;
     use crate::evaluate::subject::tests::{real, subject};
+
+    #[test]
+    fn what_is_known_of_all_is_as_sure_as_a_mean_is() {
+        let people: Vec<Subject> = (0..66).map(|number| subject(number, f64::from(number as u32 % 7))).collect();
+        let people: Vec<&Subject> = people.iter().collect();
+        let age = |subject: &Subject| subject.aged[0].opinion.ages[0].unwrap();
+        let of_people = Error::of_people("age", &people, age);
+        let of_all =
+            Error::of_all("age", &people, |people| Some(mean(&people.iter().map(|s| age(s)).collect::<Vec<_>>())));
+        assert_eq!(of_people.error, of_all.error);
+        let ratio = of_all.standard_error / of_people.standard_error;
+        assert!((0.5..2.0).contains(&ratio), "{ratio}");
+        assert!(Error::of_all("nothing", &people, |_| None).standard_error.is_nan());
+    }
 
     #[test]
     fn a_group_that_is_served_worse_is_flagged() {

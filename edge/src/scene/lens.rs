@@ -76,7 +76,9 @@ impl Lens {
         let colours = (0..plane).map(|i| {
             let grey = 127.5 * (1.0 + 0.299 * crop[i] + 0.587 * crop[plane + i] + 0.114 * crop[2 * plane + i]);
             let place = Spot::new((i % side) as f32 + 0.5, (i / side) as f32 + 0.5) * (1.0 / side as f32);
-            let share = (levels(edit, i, side) * self.mask.at(place, 0.0) / FULL_HEAT).clamp(0.0, 1.0);
+            let levels =
+                painted(edit, i, side) * self.mask.at(place, 0.0) + moved(edit, i, side) * self.mask.moving(place, 0.0);
+            let share = (levels / FULL_HEAT).clamp(0.0, 1.0);
             // Small changes are felt more than they are large.
             let felt = share.sqrt();
             let (hot, cover) = (heat((felt * 255.0) as u8), felt * COVER);
@@ -104,15 +106,19 @@ fn paint(
     RgbImage::from_raw(width as u32, height as u32, pixels)
 }
 
-/// By how many levels of 255 the edit changes pixel `i` of a crop of a side: its colour, its detail, and its place.
-fn levels(edit: &Edit, i: usize, side: usize) -> f32 {
+/// By how many levels of 255 the edit changes pixel `i` of a crop of a side: its colour and its detail.
+fn painted(edit: &Edit, i: usize, side: usize) -> f32 {
     let plane = side * side;
     let colour = (0..3).map(|channel| edit.change[channel * plane + i].abs()).sum::<f32>() / 3.0 * 127.5;
+    colour + edit.detail[i].abs() * DETAIL_LEVELS
+}
+
+/// As [`painted`], its place.
+fn moved(edit: &Edit, i: usize, side: usize) -> f32 {
     let cells = (edit.flow.len() / 2).isqrt();
     let cell = (i / side * cells / side) * cells + i % side * cells / side;
     let step = |n: usize| edit.flow.get(n).copied().unwrap_or(0.0) * side as f32;
-    let moved = step(cell).hypot(step(cells * cells + cell));
-    colour + edit.detail[i].abs() * DETAIL_LEVELS + moved * MOVE_LEVELS
+    step(cell).hypot(step(cells * cells + cell)) * MOVE_LEVELS
 }
 
 /// One channel's values; empty where the shape does not tell the truth.

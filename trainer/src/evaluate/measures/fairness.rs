@@ -154,10 +154,13 @@ fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &
 mod tests {
     use super::*;
     use crate::evaluate::subject::tests::{real, subject};
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn what_is_known_of_all_is_as_sure_as_a_mean_is() {
-        let people: Vec<Subject> = (0..66).map(|number| subject(number, f64::from(number as u32 % 7))).collect();
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        let people: Vec<Subject> = (0..66).map(|number| subject(number, random.random_range(0.0..9.0))).collect();
         let people: Vec<&Subject> = people.iter().collect();
         let age = |subject: &Subject| subject.aged[0].opinion.ages[0].unwrap();
         let of_people = Error::of_people("age", &people, age);

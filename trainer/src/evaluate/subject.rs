@@ -86,7 +86,7 @@ impl Device {
     pub fn measure(&mut self, judges: &Judges, real: &RealFace) -> Result<Option<Subject>, EvaluateError> {
         let photo = edge::photo::read(&real.person.path)?;
         let Some(aged) = self.age(&photo)? else { return Ok(None) };
-        let face = framed(&aged.face, &to_portrait(&aged, &photo)?);
+        let face = Face { landmarks: aged.landmarks, score: aged.face.score };
         let ruler = Ruler::new(&aged.source, &face.landmarks, crop(&aged.source, &face)?)?;
         let (mut seen, mut kept) = (Vec::new(), Vec::new());
         for portrait in &aged.decades {

@@ -124,7 +124,7 @@ pub fn goals(evaluation: &Evaluation) -> Vec<Goal> {
             worst.ratio, group.name, worst.what
         );
         goal(
-            "no gender or group's error above that of all".into(),
+            "no gender or group's error above the mean of the groups".into(),
             format!("at most {UNFAIR} times"),
             found,
             worse + unsure == 0,

@@ -225,7 +225,7 @@ fn limits(evaluation: &Evaluation) -> Table {
 }
 
 fn groups(evaluation: &Evaluation) -> Table {
-    let note = "Errors by gender and group, smaller is better; in brackets the ratio to the error of all. Above 1.2: ! surely, ? \
+    let note = "Errors by gender and group, smaller is better; in brackets the ratio to the mean of the groups. Above 1.2: ! surely, ? \
                 perhaps by chance (within a standard error, or too few people to tell). The kernel distance here is of all aged faces of \
                 the group to real ones of the group, whatever their decade.";
     let what = evaluation.groups.first().map_or(&[][..], |group| &group.errors);

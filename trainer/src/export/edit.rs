@@ -5,7 +5,7 @@ use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
     BLACK, CODES, COLOUR_REACH, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, LIFTS, ROWS, SPARED,
-    STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
+    SPARED_AT_MOST, STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -193,10 +193,13 @@ pub fn outputs(
 
 /// Where the prototypes paint, `[1, 1, side, side]` in 0..1: not on all of brows and eyes, see [`SPARED`].
 fn painted(graph: &mut GraphBuilder, told: &Told, spared: &Tensor, side: i64) -> String {
-    let (least, most) = (graph.floats("spared.least", &[], &[0.0]), graph.floats("spared.most", &[], &[1.0]));
-    let decades = graph.node("Clip", &[&told.decades, &least, &most], "spared.decades", &[]);
+    let decades = graph.reshape("spared.decades", &told.decades, &[2, 1]);
     let shares = graph.floats("spared.table", &[2, 2], SPARED.as_flattened());
-    let shares = graph.node("MatMul", &[&decades, &shares], "spared.shares", &[]);
+    let shares = graph.multiply("spared.ways", &decades, &shares);
+    let most = graph.floats("spared.most", &[2, 2], SPARED_AT_MOST.as_flattened());
+    let shares = graph.node("Min", &[&shares, &most], "spared.held", &[]);
+    let both = graph.floats("spared.both", &[1, 2], &[1.0, 1.0]);
+    let shares = graph.node("MatMul", &[&both, &shares], "spared.shares", &[]);
     let parts = graph.constant("spared.parts", spared);
     let parts = graph.node("MatMul", &[&shares, &parts], "spared.row", &[]);
     let parts = graph.reshape("spared", &parts, &[1, 1, side, side]);

@@ -32,7 +32,7 @@ pub const GAINS: (f64, f64) = (-2.2, 1.1);
 pub const BLACK: f64 = 1.2;
 /// How much further paint and coarse contrast go for each decade that a face is to become younger, and older: averages wash
 /// ageing out, and far journeys more than near ones.
-pub const LIFTS: [f32; 2] = [0.2, 0.06];
+pub const LIFTS: [f32; 2] = [0.21, 0.05];
 /// Most that paint and coarse contrast change a place, as a share of the local brightness; what would be more bends towards it. In
 /// side light, in haze and on folds all changes meet in one place, as a dark line or as dirt, and who changes most there is the
 /// first whom nobody knows again (by judges of identity and of age).
@@ -43,10 +43,13 @@ pub const DEEPEST: f64 = 0.25;
 pub const GROWS: [[f32; 3]; 2] = [[0.6, 0.0, 0.0], [0.0, 0.2, 0.2]];
 /// As [`GROWS`], of contrast that fades.
 pub const FADES: [[f32; 3]; 2] = [[0.5, 1.0, 1.0], [0.0, 0.0, 0.0]];
-/// How much of the prototypes' colour and contrast is left out on brows and on eyes, once a face is to become younger by a decade
-/// (first row) or older (second). Darker brows make young at little cost to who it is; paler ones hardly age a face and make somebody
-/// else of it (measured). Brows that are there turn grey by what the convolutions draw.
-pub const SPARED: [[f32; 2]; 2] = [[0.3, 0.0], [1.0, 0.5]];
+/// How much of the prototypes' colour and contrast is left out on brows and on eyes, for each decade that a face is to become younger
+/// (first row) or older (second), up to [`SPARED_AT_MOST`]. Darker brows make young at little cost to who it is; paler ones hardly age
+/// a face and make somebody else of it (measured). Brows that are there turn grey by what the convolutions draw. Young eyes are
+/// darker, being wider open: painted on the narrow eyes of old faces, that makes black holes of them, the deeper, the further the way.
+pub const SPARED: [[f32; 2]; 2] = [[0.3, 0.15], [1.0, 0.6]];
+/// See [`SPARED`].
+pub const SPARED_AT_MOST: [[f32; 2]; 2] = [[0.3, 0.6], [1.0, 0.6]];
 /// Wrinkles a decade, as a share of those of the sixties (found by eye).
 pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.3, 0.65, 1.0];
 
@@ -190,6 +193,8 @@ impl Way {
         let table = |values: &[f32]| Tensor::from_slice(values).to_device(way.device());
         let up = Tensor::arange(DECADES, (Kind::Float, way.device()));
         let decades = way.matmul(&Tensor::stack(&[-&up, up], 1)).relu();
+        let of_parts = |shares: &[[f32; 2]; 2]| table(shares.as_flattened()).view([1, 2, 2]);
+        let spared = decades.unsqueeze(2) * of_parts(&SPARED);
         let further = |bands: &[f32], channels: i64| {
             (decades.matmul(&table(bands).view([2, channels])) + 1.0).view([-1, channels, 1, 1])
         };
@@ -198,7 +203,7 @@ impl Way {
             grows: further(GROWS.as_flattened(), 3),
             fades: further(FADES.as_flattened(), 3),
             lift: further(&LIFTS, 1),
-            spared: decades.clamp_max(1.0).matmul(&table(SPARED.as_flattened()).view([2, 2])),
+            spared: spared.minimum(&of_parts(&SPARED_AT_MOST)).sum_dim_intlist([1i64].as_slice(), false, Kind::Float),
             wrinkles: ages.code * way.matmul(&table(&WRINKLES).view([DECADES, 1])).relu(),
         }
     }
@@ -326,10 +331,11 @@ mod tests {
     }
 
     #[test]
-    fn brows_and_eyes_are_spared_by_whole_decades() {
-        let [younger, older] = SPARED;
-        for (from, to, spared) in [(3, 2, younger), (3, 1, younger), (2, 3, older), (2, 4, older), (2, 2, [0.0; 2])] {
-            for (part, share) in spared.into_iter().enumerate() {
+    fn brows_and_eyes_are_spared_by_the_way_up_to_a_limit() {
+        for (from, to) in [(3usize, 2usize), (3, 1), (5, 0), (2, 3), (2, 4), (2, 2)] {
+            let (direction, decades) = (usize::from(to > from), from.abs_diff(to) as f32);
+            for part in 0..2 {
+                let share = (SPARED[direction][part] * decades).min(SPARED_AT_MOST[direction][part]);
                 let parts = std::array::from_fn(|i| if i == part { 1.0 } else { 0.0 });
                 let expected = painted(1e-4, from, to) * (1.0 - f64::from(share));
                 let found = painted_on(parts, 1e-4, from, to);

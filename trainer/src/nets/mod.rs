@@ -13,7 +13,7 @@ mod visitor;
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use edit::{
     Ages, BLACK, COLOUR_REACH, CONDITION, DEEPEST, DRAWN, Edit, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS,
-    LIFTS, Prototypes, ROWS, SPARED, TEXTURE_REACH, WRINKLES, doubling,
+    LIFTS, Prototypes, ROWS, SPARED, SPARED_AT_MOST, TEXTURE_REACH, WRINKLES, doubling,
 };
 pub use generator::{
     AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,

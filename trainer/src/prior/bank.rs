@@ -6,7 +6,6 @@ use super::teacher::PriorError;
 use crate::data::cache::{Cache, FaceRecord, Gender, Split};
 use crate::data::tensors::faces_to_tensor;
 use crate::nets::{BLACK, CODES, EditHead, FLOW_SHARE, ROWS, halved};
-use shared::landmarks::COUNT;
 use shared::registration::{Field, MEAN};
 use shared::{Decade, Landmarks, Point, decade};
 use std::collections::BTreeMap;
@@ -142,9 +141,9 @@ fn genders_of(record: &FaceRecord) -> Vec<usize> {
     }
 }
 
-/// `[2, 6, 2, S/8, S/8]`: the decades' median shapes, alike on both sides, against their mean, as displacement fields.
+/// `[2, 6, 2, S/8, S/8]`: the decades' mean shapes, alike on both sides, against their mean, as displacement fields.
 fn shape(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
-    let medians = |gender: usize| {
+    let means = |gender: usize| {
         let of = |decade: Decade| {
             let members: Vec<usize> = cells
                 .iter()
@@ -153,18 +152,17 @@ fn shape(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
                 .collect();
             let faces = members.iter().map(|&index| cache.records()[index].landmarks);
             let both: Vec<Landmarks> = faces.flat_map(|face| [face, face.mirrored(1.0)]).collect();
-            if both.is_empty() { Err(PriorError::EmptyDecade { decade }) } else { Ok(median(&both)) }
+            if both.is_empty() { Err(PriorError::EmptyDecade { decade }) } else { Ok(middle(&both)) }
         };
         Decade::ALL.into_iter().map(of).collect::<Result<Vec<_>, _>>()
     };
     let side = cache.side() as i64 / FLOW_SHARE;
     let mut values = Vec::new();
     for gender in 0..2 {
-        let shapes = medians(gender)?;
-        let mean: [Point; COUNT] =
-            std::array::from_fn(|i| Point::mean(&shapes.iter().map(|s| s.0[i]).collect::<Vec<_>>()));
+        let shapes = means(gender)?;
+        let mean = middle(&shapes);
         for shape in shapes {
-            let field = Field::of(&Landmarks(std::array::from_fn(|i| MEAN.0[i] + (shape.0[i] - mean[i]))));
+            let field = Field::of(&Landmarks(std::array::from_fn(|i| MEAN.0[i] + (shape.0[i] - mean.0[i]))));
             let centre = |i: i64| (i as f32 + 0.5) / side as f32;
             let places = (0..side * side).map(|i| field.at(Point::new(centre(i % side), centre(i / side))));
             let places: Vec<Point> = places.collect();
@@ -174,14 +172,10 @@ fn shape(cache: &Cache, cells: &Cells) -> Result<Tensor, PriorError> {
     Ok(Tensor::from_slice(&values).view([2, decade::COUNT as i64, 2, side, side]))
 }
 
-/// The median place of each landmark.
-fn median(faces: &[Landmarks]) -> Landmarks {
-    let middle = |mut values: Vec<f32>| {
-        values.sort_by(f32::total_cmp);
-        values[values.len() / 2]
-    };
-    let of = |i: usize, axis: fn(&Point) -> f32| middle(faces.iter().map(|face| axis(&face.0[i])).collect());
-    Landmarks(std::array::from_fn(|i| Point::new(of(i, |p| p.x), of(i, |p| p.y))))
+/// The mean place of each landmark. (The median's ways from the 10s to the 60s agree less with those of faces that were not averaged:
+/// a cosine of 0.95 for 0.98 in women and 0.87 for 0.90 in men.)
+fn middle(faces: &[Landmarks]) -> Landmarks {
+    Landmarks(std::array::from_fn(|i| Point::mean(&faces.iter().map(|face| face.0[i]).collect::<Vec<_>>())))
 }
 
 /// Sums over faces (and their mirror images) a cell.

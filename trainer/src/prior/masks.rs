@@ -63,7 +63,7 @@ pub fn cheeks(mean: &Landmarks, side: i64) -> Tensor {
 
 /// The brows `[1, 1, S, S]` in 0..1, with a margin.
 pub fn brows(mean: &Landmarks, side: i64) -> Tensor {
-    pair([&mean.0[17..22], &mean.0[22..27]].map(band), side)
+    pair([&mean.0[17..22], &mean.0[22..27]].map(band), 3, side)
 }
 
 /// The upper lip `[1, 1, S, S]` in 0..1, from the nose to the middle of the mouth and a little beyond its corners.
@@ -75,9 +75,9 @@ pub fn upper_lip(mean: &Landmarks, side: i64) -> Tensor {
     soften(&polygon(&zone, side), side as f64 / 64.0)
 }
 
-/// The eyes `[1, 1, S, S]` in 0..1, with a margin.
+/// The eyes `[1, 1, S, S]` in 0..1, lids and all.
 pub fn eyes(mean: &Landmarks, side: i64) -> Tensor {
-    pair([&mean.0[36..42], &mean.0[42..48]].map(<[Point]>::to_vec), side)
+    pair([&mean.0[36..42], &mean.0[42..48]].map(<[Point]>::to_vec), 7, side)
 }
 
 /// Where beards grow `[1, 1, S, S]` in 0..1, without the mouth and within the face.
@@ -95,10 +95,10 @@ fn outline(mean: &Landmarks, width: f32, height: f32) -> Vec<Point> {
     jaw.chain(arch).collect()
 }
 
-/// Two parts of the face, with a margin.
-fn pair(parts: [Vec<Point>; 2], side: i64) -> Tensor {
+/// Two parts of the face, with a margin of half as many pixels of 128 as `wide`.
+fn pair(parts: [Vec<Point>; 2], wide: i64, side: i64) -> Tensor {
     let unit = side as f64 / 128.0;
-    let drawn = parts.map(|part| dilate(&polygon(&part, side), scaled(3, unit)));
+    let drawn = parts.map(|part| dilate(&polygon(&part, side), scaled(wide, unit)));
     soften(&drawn[0].maximum(&drawn[1]), 1.5 * unit)
 }
 

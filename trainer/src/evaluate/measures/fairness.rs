@@ -1,5 +1,5 @@
-//! Does it serve everybody? The same measures by gender and by group; where a group's error is larger than [`UNFAIR`] times that of
-//! all people together, it is flagged.
+//! Does it serve everybody? The same measures by gender and by group; where a group's error is larger than [`UNFAIR`] times the mean of
+//! the groups, it is flagged.
 
 use super::age::{self, Ages};
 use super::identity::{self, Identity};
@@ -33,14 +33,16 @@ pub struct Group {
     pub errors: Vec<GroupError>,
 }
 
-/// One error of a group, beside that of all.
+/// One error of a group, beside its mean over the groups.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupError {
     pub what: &'static str,
     pub error: f64,
     /// Of `error`, as the group is only a sample; NaN where it is not known. Real faces are taken as they are.
     pub standard_error: f64,
-    /// Over the error of all people.
+    /// Over the groups of its kind, each counted by its people.
+    pub mean: f64,
+    /// `error` over `mean`.
     pub ratio: f64,
     pub flag: Flag,
 }
@@ -58,54 +60,71 @@ pub enum Flag {
 /// Genders first, then groups in the order of their names.
 pub fn measure(subjects: &[&Subject], real: &[RealFace]) -> Vec<Group> {
     let (ages, shapes) = (age::real(real), RealShapes::of(real));
-    let errors = |subjects: &[&Subject], real: &[&RealFace]| errors(subjects, real, &ages, &shapes);
-    let all = errors(subjects, &real.iter().collect::<Vec<_>>());
-    let genders: BTreeSet<String> = subjects.iter().filter_map(|subject| gender(&subject.person)).collect();
-    let groups: BTreeSet<String> = subjects.iter().filter_map(|subject| subject.person.group.clone()).collect();
-    let of = |name: &String, label: fn(&Person) -> Option<String>| {
-        let belongs = |person: &Person| label(person).as_ref() == Some(name);
+    let of = |name: String, label: fn(&Person) -> Option<String>| {
+        let belongs = |person: &Person| label(person).as_ref() == Some(&name);
         let own: Vec<&Subject> = subjects.iter().copied().filter(|subject| belongs(&subject.person)).collect();
         let like: Vec<&RealFace> = real.iter().filter(|face| belongs(&face.person)).collect();
-        let errors = errors(&own, &like).into_iter().zip(&all).filter(|(_, all)| all.error.is_finite());
-        let errors = errors.map(|(own, all)| {
-            let (ratio, most) = (own.error / all.error, UNFAIR * all.error);
-            let flag = match own.error > most {
-                true if own.error - own.standard_error > most => Flag::Worse,
-                true => Flag::Unsure,
-                false => Flag::None,
-            };
-            GroupError { what: own.what, error: own.error, standard_error: own.standard_error, ratio, flag }
-        });
         Group {
-            name: name.clone(),
             people: own.len(),
             ages: age::measure(&own, &ages),
             identity: identity::measure(&own),
             limits: limits::measure(&own),
             shape: shape::measure(&own, &shapes),
-            errors: errors.collect(),
+            errors: errors(&own, &like, &ages, &shapes),
+            name,
         }
     };
-    let genders = genders.iter().map(|name| of(name, gender));
-    genders.chain(groups.iter().map(|name| of(name, |person| person.group.clone()))).collect()
+    let kind = |label: fn(&Person) -> Option<String>| {
+        let names: BTreeSet<String> = subjects.iter().filter_map(|subject| label(&subject.person)).collect();
+        let mut groups: Vec<Group> = names.into_iter().map(|name| of(name, label)).collect();
+        compare(&mut groups);
+        groups
+    };
+    [kind(gender), kind(|person| person.group.clone())].concat()
+}
+
+/// Holds each error against its mean over the people of all these groups, and drops those that no group knows. The mean of the groups
+/// rather than the error of all people together: a distance between distributions, or between mean shapes, is never larger for a
+/// mixture than in the mean of its parts (it is convex), so that groups which are served alike would all seem worse than all together.
+fn compare(groups: &mut [Group]) {
+    for index in 0..groups.first().map_or(0, |group| group.errors.len()) {
+        let known = groups.iter().filter(|group| group.errors[index].error.is_finite());
+        let (sum, people) = known.fold((0.0, 0.0), |(sum, people), group| {
+            let own = group.people as f64;
+            (group.errors[index].error.mul_add(own, sum), people + own)
+        });
+        for group in &mut *groups {
+            group.errors[index].hold_against(sum / people);
+        }
+    }
+    for group in groups {
+        group.errors.retain(|error| !error.mean.is_nan());
+    }
 }
 
 fn gender(person: &Person) -> Option<String> {
     person.gender.map(|gender| gender.to_string())
 }
 
-/// An error of some people and how sure it is.
-struct Error {
-    what: &'static str,
-    error: f64,
-    standard_error: f64,
-}
+impl GroupError {
+    fn new(what: &'static str, error: f64, standard_error: f64) -> Self {
+        Self { what, error, standard_error, mean: f64::NAN, ratio: f64::NAN, flag: Flag::None }
+    }
 
-impl Error {
+    fn hold_against(&mut self, mean: f64) {
+        let most = UNFAIR * mean;
+        (self.mean, self.ratio) = (mean, self.error / mean);
+        self.flag = match self.error > most {
+            true if self.error - self.standard_error > most => Flag::Worse,
+            true => Flag::Unsure,
+            false => Flag::None,
+        };
+    }
+
     /// The mean of everybody's own error, as far as it is finite.
     fn of_people(what: &'static str, subjects: &[&Subject], of: impl Fn(&Subject) -> f64) -> Self {
         let errors: Vec<f64> = subjects.iter().map(|subject| of(subject)).filter(|error| error.is_finite()).collect();
-        Self { what, error: mean(&errors), standard_error: deviation(&errors) / (errors.len() as f64 - 1.0).sqrt() }
+        Self::new(what, mean(&errors), deviation(&errors) / (errors.len() as f64 - 1.0).sqrt())
     }
 
     /// What is known of all of them together only; how sure it is, by leaving out a part of them in turn (the grouped jackknife, Efron
@@ -117,34 +136,36 @@ impl Error {
         };
         let estimates: Vec<f64> = (0..PARTS).into_par_iter().map(without).collect();
         let standard_error = (PARTS as f64 - 1.0).sqrt() * deviation(&estimates);
-        Self { what, error: of(subjects).unwrap_or(f64::NAN), standard_error }
+        Self::new(what, of(subjects).unwrap_or(f64::NAN), standard_error)
     }
 }
 
 /// Errors that are smaller for a better mirror: the same ones in the same order for any people, NaN where a judge is missing.
 /// `real` are faces of people like them, `ages` and `shapes` everybody's.
-fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &RealShapes) -> Vec<Error> {
+fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &RealShapes) -> Vec<GroupError> {
     let mut errors = Vec::new();
     for (judge, (off, still)) in OFF.into_iter().zip(STILL).enumerate() {
         let life = |subject: &Subject| Some((age::life(subject, judge)?, ages[judge]?));
-        errors.push(Error::of_people(off, subjects, |subject| {
+        errors.push(GroupError::of_people(off, subjects, |subject| {
             life(subject).map_or(f64::NAN, |(life, real)| mean(&each(|decade| (life[decade] - real[decade]).abs())))
         }));
-        errors.push(Error::of_people(still, subjects, |subject| {
+        errors.push(GroupError::of_people(still, subjects, |subject| {
             life(subject).map_or(f64::NAN, |(life, _)| f64::from(u8::from(life[COUNT - 1] <= life[0])))
         }));
     }
-    errors.push(Error::of_people("1 − cosine", subjects, |subject| {
+    errors.push(GroupError::of_people("1 − cosine", subjects, |subject| {
         identity::pairs(subject).map_or(f64::NAN, |pairs| 1.0 - mean(&pairs.map(|pair| pair.0)))
     }));
-    errors.push(Error::of_people("|sharpness − 1|", subjects, |subject| {
+    errors.push(GroupError::of_people("|sharpness − 1|", subjects, |subject| {
         mean(&subject.kept.map(|kept| (kept.energy - 1.0).abs()))
     }));
-    errors.push(Error::of_people("change outside", subjects, |subject| mean(&subject.kept.map(|kept| kept.outside))));
-    errors.push(Error::of_all("kernel distance × 1000", subjects, |people| {
+    errors.push(GroupError::of_people("change outside", subjects, |subject| {
+        mean(&subject.kept.map(|kept| kept.outside))
+    }));
+    errors.push(GroupError::of_all("kernel distance × 1000", subjects, |people| {
         realism::overall(people, real).map(|distance| 1000.0 * distance)
     }));
-    errors.push(Error::of_all("1 − cosine of shape", subjects, |people| {
+    errors.push(GroupError::of_all("1 − cosine of shape", subjects, |people| {
         shape::measure(people, shapes).map(|shape| 1.0 - shape.found.whole_cosine)
     }));
     errors
@@ -163,13 +184,33 @@ mod tests {
         let people: Vec<Subject> = (0..66).map(|number| subject(number, random.random_range(0.0..9.0))).collect();
         let people: Vec<&Subject> = people.iter().collect();
         let age = |subject: &Subject| subject.aged[0].opinion.ages[0].unwrap();
-        let of_people = Error::of_people("age", &people, age);
+        let of_people = GroupError::of_people("age", &people, age);
         let of_all =
-            Error::of_all("age", &people, |people| Some(mean(&people.iter().map(|s| age(s)).collect::<Vec<_>>())));
+            GroupError::of_all("age", &people, |people| Some(mean(&people.iter().map(|s| age(s)).collect::<Vec<_>>())));
         assert_eq!(of_people.error, of_all.error);
         let ratio = of_all.standard_error / of_people.standard_error;
         assert!((0.5..2.0).contains(&ratio), "{ratio}");
-        assert!(Error::of_all("nothing", &people, |_| None).standard_error.is_nan());
+        assert!(GroupError::of_all("nothing", &people, |_| None).standard_error.is_nan());
+    }
+
+    #[test]
+    fn groups_that_err_alike_are_never_flagged_and_one_that_errs_more_is() {
+        let people: Vec<Subject> = (0..72).map(|number| subject(number, 2.0)).collect();
+        let groups = measure(&people.iter().collect::<Vec<_>>(), &real(&people));
+        let flags = |errors: [f64; 3]| {
+            let mut groups = groups[2..5].to_vec();
+            for (group, error) in groups.iter_mut().zip(errors) {
+                group.errors = vec![GroupError::new("made", error, 0.01)];
+            }
+            compare(&mut groups);
+            groups.iter().flat_map(|group| group.errors.iter().map(|error| error.flag)).collect::<Vec<_>>()
+        };
+        assert_eq!(flags([0.4; 3]), [Flag::None; 3]);
+        assert_eq!(flags([0.4, 0.8, 0.4]), [Flag::None, Flag::Worse, Flag::None]);
+        assert_eq!(flags([0.4, 0.525, 0.4]), [Flag::None, Flag::None, Flag::None]);
+        assert_eq!(flags([0.4, 0.545, 0.4]), [Flag::None, Flag::Unsure, Flag::None]);
+        assert_eq!(flags([0.4, f64::NAN, 0.8]), [Flag::None, Flag::None, Flag::Worse]);
+        assert_eq!(flags([f64::NAN; 3]), []);
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn outline(mean: &Landmarks, width: f32, height: f32) -> Vec<Point> {
     jaw.chain(arch).collect()
 }
 
-/// Two parts of the face, with a margin of half as many pixels of 128 as `wide`.
+/// Two parts of the face, with a margin of about half as many pixels, of 128, as `wide`.
 fn pair(parts: [Vec<Point>; 2], wide: i64, side: i64) -> Tensor {
     let unit = side as f64 / 128.0;
     let drawn = parts.map(|part| dilate(&polygon(&part, side), scaled(wide, unit)));

@@ -84,8 +84,8 @@ pub fn measure(subjects: &[&Subject], real: &[RealFace]) -> Vec<Group> {
 }
 
 /// Holds each error against its mean over the people of all these groups, and drops those that no group knows. The mean of the groups
-/// rather than the error of all people together: a distance between distributions, or between mean shapes, is never larger for a
-/// mixture than in the mean of its parts (it is convex), so that groups which are served alike would all seem worse than all together.
+/// rather than the error of all people together: the kernel distance of a mixture is at most the mean of its parts' (it is convex), and
+/// the mean shape of more people wavers less, so that groups which are served alike would all seem worse than all together.
 fn compare(groups: &mut [Group]) {
     for index in 0..groups.first().map_or(0, |group| group.errors.len()) {
         let known = groups.iter().filter(|group| group.errors[index].error.is_finite());

@@ -32,7 +32,7 @@ pub const GAINS: (f64, f64) = (-2.2, 1.1);
 pub const BLACK: f64 = 1.2;
 /// How much further paint and coarse contrast go for each decade that a face is to become younger, and older: averages wash
 /// ageing out, and far journeys more than near ones.
-pub const LIFTS: [f32; 2] = [0.21, 0.05];
+pub const LIFTS: [f32; 2] = [0.21, 0.053];
 /// Most that paint and coarse contrast change a place, as a share of the local brightness; what would be more bends towards it. In
 /// side light, in haze and on folds all changes meet in one place, as a dark line or as dirt, and who changes most there is the
 /// first whom nobody knows again (by judges of identity and of age).

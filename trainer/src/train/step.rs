@@ -181,17 +181,18 @@ fn judged(
     rng: &mut impl rand::Rng,
 ) -> Tensor {
     let own = tch::no_grad(|| visitor.of(x).1);
-    let read = visitor.read(&varied(&lip_held(fake), rng), false);
+    let read = visitor.read(&varied(&held(fake), rng), false);
     let decade = read.expected().smooth_l1_loss(&readings.at(c), Reduction::Mean, CLOSE);
     let code = cross_entropy(&read.code, &own) - cross_entropy(&own.log(), &own);
     decade + code.relu().mean(Kind::Float) * 0.3
 }
 
-/// The same pictures, of which no gradient comes back from the upper lip: a pale one looks older to the visitor net, as grey beards
-/// do, and on women like a moustache.
-fn lip_held(pictures: &Tensor) -> Tensor {
-    let lip = masks::upper_lip(&MEAN, pictures.size()[3]).to_device(pictures.device());
-    pictures + (pictures.detach() - pictures) * lip
+/// The same pictures, of which no gradient comes back from the upper lip and from the eyes: a pale lip looks older to the visitor net,
+/// as grey beards do, and on women like a moustache; a dark eye looks younger, and on deep-set ones like a hole.
+fn held(pictures: &Tensor) -> Tensor {
+    let side = pictures.size()[3];
+    let kept = masks::upper_lip(&MEAN, side).maximum(&masks::eyes(&MEAN, side)).to_device(pictures.device());
+    pictures + (pictures.detach() - pictures) * kept
 }
 
 /// Written for x → y: adds the gradient of D_Y's loss; `seen` are pictures that G made and the decades they were made for.
@@ -290,17 +291,19 @@ mod tests {
     }
 
     #[test]
-    fn upper_lips_are_read_but_not_steered() {
+    fn upper_lips_and_eyes_are_read_but_not_steered() {
         let pictures = faces(64, &[Decade::Tens]).pictures.set_requires_grad(true);
-        let held = lip_held(&pictures);
+        let held = held(&pictures);
         assert!((&held - &pictures).abs().max().double_value(&[]) < 1e-6);
         held.sum(Kind::Float).backward();
         let at = |place: Point| [(place.y * 64.0) as i64, (place.x * 64.0) as i64];
         let steered = |place: Point| pictures.grad().double_value(&[&[0, 0][..], &at(place)].concat());
         let p = MEAN.0;
         let lip = steered(Point::mean(&[p[33], p[51]]));
+        let eye = steered(Point::mean(&p[36..42]));
         let (chin, brow, corner) = (steered(p[8]), steered(p[19]), steered(p[3]));
-        assert!(lip < 0.1 && chin > 0.99 && brow > 0.99 && corner > 0.99, "{lip} {chin} {brow} {corner}");
+        assert!(lip < 0.1 && eye < 0.1, "{lip} {eye}");
+        assert!(chin > 0.99 && brow > 0.99 && corner > 0.99, "{chin} {brow} {corner}");
     }
 
     #[test]

@@ -97,17 +97,17 @@ mod tests {
     }
 
     proptest! {
-        /// To half a pixel of a crop of 128, also where landmarks beside each other are off by more than those that are found.
+        /// Where landmarks beside each other part ways by more (0.03), three steps leave up to 0.0044 (400,000 cases); six keep the law.
         #[test]
         fn there_and_back_is_the_start(
-            wobble in proptest::collection::vec((-0.02f32..0.02, -0.02f32..0.02), 68), x in 0.1f32..0.9, y in 0.1f32..0.9,
+            wobble in proptest::collection::vec((-0.015f32..0.015, -0.015f32..0.015), 68), x in 0.1f32..0.9, y in 0.1f32..0.9,
         ) {
             let pose = Similarity { shift: Point::new(33.0, -20.0), ..Similarity::about(Point::default(), 0.4, 200.0) };
             let face = Landmarks(core::array::from_fn(|i| MEAN.0[i] + Point::new(wobble[i].0, wobble[i].1)));
             let alignment = Alignment::of(&face.map(&pose)).unwrap();
             let p = Point::new(x, y);
             let back = alignment.to_crop(alignment.to_picture(p));
-            prop_assert!(back.distance(p) < 4e-3, "{back:?} {p:?}");
+            prop_assert!(back.distance(p) < 2e-3, "{back:?} {p:?}");
         }
 
         /// Rotation, scale and position of a head in the frame must not change where its points land.

@@ -20,6 +20,11 @@ pub const TEMPLATE: FivePoints = FivePoints {
     mouth_right: Point::new(0.658, 0.692),
 };
 
+/// Where the way back into the crop is near enough, in crop units: an eightieth of a pixel of 128.
+const NEAR: f32 = 1e-4;
+/// Most steps of the way back: nine of ten places of found faces need two to six.
+const STEPS: usize = 8;
+
 /// How a face of a picture is laid into the crop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Alignment {
@@ -62,10 +67,19 @@ impl Alignment {
         self.to_picture.apply(p + self.field.at(p))
     }
 
-    /// The way back, in three steps that each come an order closer: fields are smooth and short.
+    /// The way back, in steps that each come closer, since fields are smooth and short: until one is no longer than
+    /// [`NEAR`], or after [`STEPS`] of them.
     pub fn to_crop(&self, p: Point) -> Point {
         let upright = self.similarity.apply(p);
-        (0..3).fold(upright, |found, _| upright - self.field.at(found))
+        let mut found = upright;
+        for _ in 0..STEPS {
+            let before = found;
+            found = upright - self.field.at(before);
+            if (found.x - before.x).abs().max((found.y - before.y).abs()) <= NEAR {
+                break;
+            }
+        }
+        found
     }
 }
 
@@ -97,10 +111,9 @@ mod tests {
     }
 
     proptest! {
-        /// Where landmarks beside each other part ways by more (0.03), three steps leave up to 0.0044 (400,000 cases); six keep the law.
         #[test]
         fn there_and_back_is_the_start(
-            wobble in proptest::collection::vec((-0.015f32..0.015, -0.015f32..0.015), 68), x in 0.1f32..0.9, y in 0.1f32..0.9,
+            wobble in proptest::collection::vec((-0.03f32..0.03, -0.03f32..0.03), 68), x in 0.1f32..0.9, y in 0.1f32..0.9,
         ) {
             let pose = Similarity { shift: Point::new(33.0, -20.0), ..Similarity::about(Point::default(), 0.4, 200.0) };
             let face = Landmarks(core::array::from_fn(|i| MEAN.0[i] + Point::new(wobble[i].0, wobble[i].1)));

@@ -1,6 +1,7 @@
 //! No change sharper or deeper than the picture that it is drawn on. The crop comes in: how much fine detail its face has tells
 //! how much of an edit's own fine detail goes out, and how deep its shade is how much of the whole. In haze, motion blur or a
-//! soft lens, wrinkles of full strength look drawn on; in mist or too much light, shade of full strength looks like dirt.
+//! soft lens, wrinkles of full strength look drawn on; in mist or too much light, shade of full strength looks like dirt. Where skin
+//! is nearly white, it does in any picture.
 
 use crate::ager::Edit;
 
@@ -14,6 +15,10 @@ const LEAST: f32 = 0.25;
 const DEEP: f32 = 0.26;
 /// Even the shallowest picture gets this share.
 const LEAST_DEPTH: f32 = 0.5;
+/// Brightness, 0..1, from which on a camera's curve flattens: the same wrinkle makes less of a difference in what it draws.
+const BRIGHT: f32 = 0.7;
+/// White carries this share of the change.
+const LEAST_BRIGHT: f32 = 0.4;
 /// Fine is what a mean over so many pixels to each side takes away.
 const REACH: usize = 2;
 /// The part of the crop that is surely face, in its sides: left, right, top, bottom.
@@ -28,6 +33,8 @@ pub struct Clarity {
     share: f32,
     /// Share of an edit's whole change that the face carries.
     depth: f32,
+    /// Share of an edit's change that each place carries for its brightness.
+    carries: Vec<f32>,
     plane: Vec<f32>,
     rows: Vec<f32>,
     smooth: Vec<f32>,
@@ -35,7 +42,7 @@ pub struct Clarity {
 
 impl Default for Clarity {
     fn default() -> Self {
-        Self { share: 1.0, depth: 1.0, plane: Vec::new(), rows: Vec::new(), smooth: Vec::new() }
+        Self { share: 1.0, depth: 1.0, carries: Vec::new(), plane: Vec::new(), rows: Vec::new(), smooth: Vec::new() }
     }
 }
 
@@ -58,6 +65,8 @@ impl Clarity {
             count += 1.0;
         }
         self.plane = plane;
+        self.carries.clear();
+        self.carries.extend(self.smooth.iter().map(|&light| shoulder(0.5 * light)));
         let mean: f32 = brightness / count;
         let spread = (power / count - mean.powi(2)).max(0.0).sqrt();
         let light = mean.max(0.02);
@@ -75,8 +84,8 @@ impl Clarity {
                 }
             }
         }
-        if self.depth < 1.0 {
-            edit.change.iter_mut().for_each(|value| *value *= self.depth);
+        for plane in edit.change.chunks_exact_mut(side * side) {
+            plane.iter_mut().zip(&self.carries).for_each(|(value, share)| *value *= share * self.depth);
         }
     }
 
@@ -100,6 +109,11 @@ impl Clarity {
             }
         }
     }
+}
+
+/// Share of the change that a place of a brightness 0..1 carries.
+fn shoulder(light: f32) -> f32 {
+    1.0 - (1.0 - LEAST_BRIGHT) * ((light - BRIGHT) / (1.0 - BRIGHT)).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -166,10 +180,28 @@ mod tests {
         clarity.share
     }
 
+    #[test]
+    fn skin_that_is_nearly_white_carries_less_and_no_more_the_brighter_it_is() {
+        let carried = |light: f32| {
+            let mut clarity = Clarity::default();
+            // Stripes of a fifth of the brightness, so that the picture as a whole is clear and deep.
+            let crop: Vec<f32> =
+                (0..3 * SIDE * SIDE).map(|i| light * if i % SIDE / 8 % 2 == 0 { 1.2 } else { 0.8 } - 1.0).collect();
+            clarity.look(&crop, SIDE);
+            let mut edit = Edit { change: vec![-0.2; 3 * SIDE * SIDE], ..Edit::none(SIDE) };
+            clarity.depth = 1.0;
+            clarity.suit(&mut edit, SIDE);
+            edit.change[SIDE / 2 * SIDE + 4] / -0.2
+        };
+        assert!((carried(0.6) - 1.0).abs() < 1e-6 && (carried(1.1) - 1.0).abs() < 1e-6);
+        assert!((0.5..0.9).contains(&carried(1.4)), "{}", carried(1.4));
+        assert!((carried(1.7) - LEAST_BRIGHT).abs() < 0.01);
+    }
+
     proptest! {
         #[test]
         fn broad_changes_stay_and_fine_ones_shrink(seed in any::<u32>(), slope in -0.5f32..0.5) {
-            let mut clarity = Clarity { share: 0.5, ..Clarity::default() };
+            let mut clarity = Clarity { share: 0.5, carries: vec![1.0; SIDE * SIDE], ..Clarity::default() };
             let mut state = seed;
             let mut noise = || {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -227,6 +227,18 @@ pub const BUNDLES: &[Bundle] = &[
 /// Calls of the trainer that need no training: data, caches and recipes that are not there or broken.
 pub const CALLS: &[Call] = &[
     Call {
+        what: "an ablation of what the recipe has not",
+        make: |_| {},
+        args: "ablate --only no-hair",
+        says: &["no-hair", "no-wrinkles"],
+    },
+    Call {
+        what: "an ablation on data that are not there",
+        make: |_| {},
+        args: "ablate --data missing --judges nobody",
+        says: &["missing"],
+    },
+    Call {
         what: "no data at all",
         make: |_| {},
         args: "prepare --out cache",

@@ -28,7 +28,8 @@ fn pictures_become_a_verified_bundle_that_ages_a_photograph() {
     }
     let work = folder();
     let path = |name: &str| work.path().join(name);
-    let (data, cache, run, whole, bundle) = (path("data"), path("cache"), path("run"), path("whole"), path("bundle"));
+    let (data, cache, run, whole, bundle) =
+        (path("data"), path("faces-64"), path("run"), path("whole"), path("bundle"));
     dataset::write(&data);
 
     let prepare =
@@ -69,6 +70,22 @@ fn pictures_become_a_verified_bundle_that_ages_a_photograph() {
         trainer().arg(stage).arg(photo).arg("--run").arg(&run).arg("--out").arg(&out).run().succeeded();
         assert!(fs::read_dir(&out).unwrap().next().is_some(), "{stage} drew nothing");
     }
+
+    // What the cycle loss gives: the run that is there is taken as it is, the other is trained, and nothing is done twice.
+    let ablation = path("smoke-ablation");
+    fs::create_dir(&ablation).unwrap();
+    fs::rename(&whole, ablation.join("whole")).unwrap();
+    let ablate = || {
+        let call = trainer().args(["ablate", "--recipe", "smoke", "--only", "no-cycle", "--faces", "1", "--real", "1"]);
+        call.args(["--judges", "nobody", "--runs"]).arg(work.path()).arg("--data").arg(&data).run().succeeded().stdout
+    };
+    let said = ablate();
+    assert!(said.contains("without the cycle loss") && said.contains("60 steps done already"), "{said}");
+    assert_ne!(fs::read(ablation.join("no-cycle/bundle/generator.onnx")).unwrap(), resumed, "the row is the whole");
+    pictures::open(&ablation.join("no-cycle/previews/step-00000060.png"));
+    let page = fs::read_to_string(ablation.join("report.html")).unwrap();
+    assert!(page.contains("no-cycle/previews/step-00000060.png"), "{page}");
+    assert!(!ablate().contains("steps done"), "a row was trained again");
 
     // Checkpoints that were cut short are no checkpoints.
     for checkpoint in fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()) {

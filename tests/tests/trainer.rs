@@ -34,7 +34,9 @@ fn the_help_names_every_stage() {
         return;
     }
     let said = trainer().arg("--help").run().succeeded().stdout;
-    for stage in ["prepare", "landmarks", "train", "export", "verify", "layers", "dynamic", "figures"] {
+    for stage in
+        ["prepare", "landmarks", "train", "export", "verify", "evaluate", "ablate", "layers", "dynamic", "figures"]
+    {
         assert!(said.contains(stage), "{stage} is missing in: {said}");
     }
 }

@@ -6,7 +6,7 @@ use crate::export::{command as export, verify};
 use crate::inspect::{dynamic, figures, layers};
 use crate::prior::{composite, sheet};
 use crate::quantize::command as quantize;
-use crate::{landmarks, pipeline, train};
+use crate::{ablate, landmarks, pipeline, train};
 use clap::{Parser, Subcommand};
 
 /// Trains generators for the mirror.
@@ -40,6 +40,8 @@ pub enum Stage {
     Verify(verify::Args),
     /// Judges a bundle on faces never trained on: age, identity, realism, limits, fairness, steadiness
     Evaluate(evaluate::Args),
+    /// Trains a recipe again with one thing after the other left out, and says what each gave
+    Ablate(ablate::Args),
     /// Draws feature maps and gradients of the middle layers for a photograph
     Layers(layers::Args),
     /// Draws a photograph's life from 10 to 69 without steps, by condition and by the middle layer's gradient
@@ -64,6 +66,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Stage::Quantize(args)) => quantize::run(args)?,
         Some(Stage::Verify(args)) => verify::run(args)?,
         Some(Stage::Evaluate(args)) => evaluate::run(args)?,
+        Some(Stage::Ablate(args)) => ablate::run(args)?,
         Some(Stage::Layers(args)) => layers::run(args)?,
         Some(Stage::Dynamic(args)) => dynamic::run(args)?,
         Some(Stage::Figures(args)) => figures::run(args)?,

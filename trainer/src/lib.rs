@@ -1,8 +1,9 @@
 //! From a folder of faces to a quantized, verified generator, in the order of the data's walk:
 //! [`data`] → [`nets`] → [`train`] (helped by [`prior`]) → [`export`] → [`quantize`] → [`inspect`]
-//! and [`evaluate`].
+//! and [`evaluate`]; [`ablate`] walks it again with one thing after the other left out.
 //! [`landmarks`] trains the little net that finds the points of a face, for the trainer and the device alike.
 
+pub mod ablate;
 pub mod cli;
 pub mod data;
 pub mod evaluate;

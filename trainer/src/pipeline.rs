@@ -57,19 +57,8 @@ pub fn run(args: &Args) -> Result<(), PipelineError> {
     let run = args.runs.join(&recipe.name);
     let (cache, bundle) = (args.runs.join(format!("faces-{}", recipe.data.side)), run.join("bundle"));
 
-    match Cache::open(&cache) {
-        Ok(found) => println!("1. prepare: {} holds {} faces already", cache.display(), found.records().len()),
-        Err(error) => {
-            println!("1. prepare: {}", cache.display());
-            if !matches!(error, CacheError::Missing(_)) {
-                println!("{error}");
-            }
-            let side = recipe.data.side.to_string();
-            let mut words = vec![OsStr::new("--out"), cache.as_os_str(), OsStr::new("--side"), OsStr::new(&side)];
-            words.extend(args.data.iter().map(|folder| folder.as_os_str()));
-            prepare::run(&stage(words)?)?;
-        }
-    }
+    println!("1. prepare: {}", cache.display());
+    prepared(&cache, recipe.data.side, &args.data)?;
 
     println!("2. train: {}", run.display());
     let cache = cache.as_os_str();
@@ -103,8 +92,25 @@ pub fn run(args: &Args) -> Result<(), PipelineError> {
     Ok(())
 }
 
+/// Fills a cache with faces of `side` pixels, unless there are some already.
+pub fn prepared(cache: &Path, side: u32, data: &[PathBuf]) -> Result<(), PipelineError> {
+    match Cache::open(cache) {
+        Ok(found) => println!("{} holds {} faces already", cache.display(), found.records().len()),
+        Err(error) => {
+            if !matches!(error, CacheError::Missing(_)) {
+                println!("{error}");
+            }
+            let side = side.to_string();
+            let mut words = vec![OsStr::new("--out"), cache.as_os_str(), OsStr::new("--side"), OsStr::new(&side)];
+            words.extend(data.iter().map(|folder| folder.as_os_str()));
+            prepare::run(&stage(words)?)?;
+        }
+    }
+    Ok(())
+}
+
 /// A stage's arguments, read as from the command line, so that its defaults are the same.
-fn stage<'a, A: clap::Args>(words: impl IntoIterator<Item = &'a OsStr>) -> Result<A, clap::Error> {
+pub fn stage<'a, A: clap::Args>(words: impl IntoIterator<Item = &'a OsStr>) -> Result<A, clap::Error> {
     let command = A::augment_args(clap::Command::new("stage").no_binary_name(true));
     A::from_arg_matches(&command.try_get_matches_from(words.into_iter().map(OsString::from))?)
 }

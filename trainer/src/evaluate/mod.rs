@@ -6,11 +6,12 @@ mod curves;
 pub mod goals;
 pub mod judges;
 pub mod measures;
-mod report;
+pub mod panel;
+pub mod report;
 pub mod sample;
 mod sheet;
 pub mod subject;
-mod tables;
+pub mod tables;
 
 use crate::data::layouts::LayoutError;
 use crate::data::prepare::{DEFAULT_DATASET, PrepareError};
@@ -21,17 +22,15 @@ use edge::files::write_atomic;
 use edge::mirror::MirrorError;
 use edge::photo::PhotoError;
 use edge::photograph::PhotographError;
-use indicatif::{ProgressBar, ProgressStyle};
-use judges::reference::{self, Agreement};
-use judges::{Judges, net::JudgeError};
+use judges::net::JudgeError;
+use judges::reference::Agreement;
 use measures::fairness::Group;
-use measures::{age, fairness, identity, limits, living, realism, shape, steady};
-use rayon::prelude::*;
-use sample::Person;
+use measures::{age, identity, limits, living, realism, shape, steady};
+use panel::Panel;
 use serde::Serialize;
 use shared::geometry::FitError;
 use std::path::{Path, PathBuf};
-use subject::{Device, RealFace, Subject};
+use subject::Subject;
 
 /// What `trainer evaluate` takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -147,32 +146,14 @@ struct Results<'a> {
 pub fn run(args: &Args) -> Result<(), EvaluateError> {
     let folders = [Some(&args.bundle), args.against.as_ref()].into_iter().flatten();
     let bundles = folders.map(|folder| Ok((folder, Bundle::read(folder)?))).collect::<Result<Vec<_>, BundleError>>()?;
-    if args.data == Path::new(DEFAULT_DATASET) && !args.data.is_dir() {
-        return Err(PrepareError::NoData.into());
-    }
+    panel::need(&args.data)?;
     let out =
         args.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("evaluate-{}", bundles[0].1.manifest.name)));
     let failed = |path: &Path, reason: String| EvaluateError::Write { path: path.to_owned(), reason };
     std::fs::create_dir_all(&out).map_err(|error| failed(&out, error.to_string()))?;
-    tch::set_num_threads(1);
-    for missing in Judges::missing(&args.judges) {
-        println!("{missing}");
-    }
-    let judges = Judges::load(&args.judges)?;
-    let everybody = sample::people(&args.data, args.faces.max(args.real) as usize)?;
-    let people = sample::first(&everybody, args.faces as usize);
-    println!("{} people of {}, beside {} real faces", people.len(), args.data.display(), everybody.len());
-    let agreements = reference::compare(&args.judges, &args.data, &judges)?;
+    let panel = Panel::gather(&args.judges, &args.data, args.faces, args.real)?;
+    let agreements = panel.agreement(&args.judges, &args.data)?;
     print!("{}", tables::agreement(&agreements).to_text());
-
-    let progress = progress("real faces", "people", everybody.len());
-    let real = each(&bundles[0].1, &everybody, |device, person| {
-        let face = device.look(&judges, person)?;
-        progress.inc(1);
-        Ok(face)
-    })?;
-    progress.finish_and_clear();
-    let real: Vec<RealFace> = real.into_iter().flatten().collect();
 
     let mut judged = Vec::new();
     let alike =
@@ -180,7 +161,7 @@ pub fn run(args: &Args) -> Result<(), EvaluateError> {
     for (folder, bundle) in bundles {
         let name = bundle.manifest.name.as_str();
         let name = if alike { format!("{name} ({})", folder.display()) } else { name.to_owned() };
-        let (evaluation, subjects) = evaluate(name, &bundle, &judges, (&people, &real), args.steady)?;
+        let (evaluation, subjects) = panel.judge(name, &bundle, args.steady)?;
         for table in tables::all(&evaluation) {
             print!("\n{}", table.to_text());
         }
@@ -194,7 +175,7 @@ pub fn run(args: &Args) -> Result<(), EvaluateError> {
         judges: &agreements,
         bundles,
         people: lives.collect(),
-        real: real.iter().map(report::look).collect(),
+        real: panel.real.iter().map(report::look).collect(),
     };
     let json =
         serde_json::to_vec_pretty(&results).map_err(|error| failed(&out.join(report::JSON), error.to_string()))?;
@@ -208,83 +189,4 @@ pub fn run(args: &Args) -> Result<(), EvaluateError> {
     }
     println!("\n{}: {}, {}, {}, contact sheets", out.display(), report::PAGE, report::JSON, card::FILE);
     Ok(())
-}
-
-/// All measures of one bundle: of `people`, who are among the `real` faces if found.
-fn evaluate(
-    name: String,
-    bundle: &Bundle,
-    judges: &Judges,
-    (people, real): (&[Person], &[RealFace]),
-    steady: usize,
-) -> Result<(Evaluation, Vec<Subject>), EvaluateError> {
-    let manifest = &bundle.manifest;
-    let progress = progress(&name, "people", people.len());
-    let sources: Vec<&RealFace> = real.iter().filter(|face| people.contains(&face.person)).collect();
-    let found = each(bundle, &sources, |device, source| {
-        let measured = device.measure(judges, source)?;
-        progress.inc(1);
-        Ok(measured)
-    })?;
-    progress.finish_and_clear();
-    let subjects: Vec<Subject> = found.into_iter().flatten().collect();
-    if subjects.is_empty() {
-        return Err(EvaluateError::Nobody(people.first().map_or_else(PathBuf::new, |person| person.path.clone())));
-    }
-
-    let chosen = steady::chosen(people, steady);
-    let progress = self::progress(&name, "frames", chosen.len() * (steady::FRAMES + living::ALL_FRAMES));
-    let faces = each(bundle, &chosen, |device, person| steady::face(device, judges, person, || progress.inc(1)))?;
-    let visitors = each(bundle, &chosen, |device, person| living::face(device, judges, person, || progress.inc(1)))?;
-    progress.finish_and_clear();
-
-    let all: Vec<&Subject> = subjects.iter().collect();
-    let mut evaluation = Evaluation {
-        bundle: Named {
-            name,
-            recipe: manifest.recipe.as_str().to_owned(),
-            quantization: manifest.quantization,
-            bytes: bundle.generator.len(),
-            sha256: bundle.hash().to_owned(),
-        },
-        people: all.len(),
-        real_faces: real.len(),
-        not_found: people.len() - all.len(),
-        goals: Vec::new(),
-        ages: age::measure(&all, &age::real(real)),
-        identity: identity::measure(&all),
-        realism: realism::measure(&all, real),
-        limits: limits::measure(&all),
-        shape: shape::measure(&all, &shape::RealShapes::of(real)),
-        groups: fairness::measure(&all, real),
-        steadiness: steady::summary(faces.into_iter().flatten().collect()),
-        living: living::summary(visitors.into_iter().flatten().collect()),
-    };
-    evaluation.goals = goals::goals(&evaluation);
-    Ok((evaluation, subjects))
-}
-
-/// What `work` finds of each of `people`, in their order, on all cores, each with a device of its own.
-fn each<P: Sync, T: Send>(
-    bundle: &Bundle,
-    people: &[P],
-    work: impl Fn(&mut Device, &P) -> Result<T, EvaluateError> + Sync,
-) -> Result<Vec<T>, EvaluateError> {
-    // A few parts a core, as some people take longer than others and every part builds its device anew.
-    let part = people.len().div_ceil(4 * rayon::current_num_threads()).max(1);
-    let parts = people.par_chunks(part).map(|people| {
-        let mut device = Device::new(bundle)?;
-        people.iter().map(|person| work(&mut device, person)).collect::<Result<Vec<T>, EvaluateError>>()
-    });
-    Ok(parts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-}
-
-fn progress(name: &str, what: &str, length: usize) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template(&format!("{name}, {what} {{wide_bar}} {{pos}}/{{len}} {{per_sec}}, {{eta}} left"));
-    let progress = ProgressBar::new(length as u64);
-    match style {
-        Ok(style) => progress.with_style(style),
-        Err(_) => progress,
-    }
 }

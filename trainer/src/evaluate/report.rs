@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 pub const PAGE: &str = "report.html";
 pub const JSON: &str = "evaluation.json";
 
-const STYLE: &str = "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:110em;padding:0 1em}\
+pub const STYLE: &str = "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:110em;padding:0 1em}\
 table{border-collapse:collapse;font-size:13px}th,td{text-align:right;padding:.1em .7em;border-bottom:1px solid #ddd}\
 th:first-child,td:first-child{text-align:left}.missed{background:#fbe3df}img{max-width:100%}\
 .beside{display:flex;gap:3em;flex-wrap:wrap;align-items:flex-start}";

@@ -17,7 +17,7 @@ pub struct Table {
 }
 
 impl Table {
-    fn new(title: impl Into<String>, note: &'static str, header: &[&str]) -> Self {
+    pub fn new(title: impl Into<String>, note: &'static str, header: &[&str]) -> Self {
         Self {
             title: title.into(),
             note,
@@ -32,7 +32,7 @@ impl Table {
         Self::new(title, note, &header)
     }
 
-    fn row(&mut self, name: &str, cells: impl IntoIterator<Item = String>) {
+    pub fn row(&mut self, name: &str, cells: impl IntoIterator<Item = String>) {
         self.rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
     }
 

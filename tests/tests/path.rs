@@ -86,6 +86,12 @@ fn pictures_become_a_verified_bundle_that_ages_a_photograph() {
     let page = fs::read_to_string(ablation.join("report.html")).unwrap();
     assert!(page.contains("no-cycle/previews/step-00000060.png"), "{page}");
     assert!(!ablate().contains("steps done"), "a row was trained again");
+    let recipe = fs::read_to_string(ablation.join("no-cycle.toml")).unwrap();
+    let other = path("other.toml");
+    fs::write(&other, recipe.replace("cycle = 0.0", "cycle = 0.5")).unwrap();
+    let stale = trainer().args(["ablate", "--faces", "1", "--real", "1", "--judges", "nobody", "--only", "no-cycle"]);
+    let stale = stale.arg("--recipe").arg(&other).arg("--runs").arg(work.path()).arg("--data").arg(&data).run();
+    assert_eq!(stale.flaw(&["smoke-ablation/whole", "another recipe"]), None);
 
     // Checkpoints that were cut short are no checkpoints.
     for checkpoint in fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()) {

@@ -32,7 +32,7 @@ pub struct Args {
     /// Where caches and runs lie; the ablation goes into RUNS/NAME-ablation
     #[arg(long, default_value = "runs")]
     pub runs: PathBuf,
-    /// Only these rows, by their names, and what they are compared with; all unless given
+    /// Makes only these rows, by their names, and what they are compared with; all unless given
     #[arg(long, value_name = "ROW", num_args = 1..)]
     pub only: Vec<String>,
     /// People of each decade
@@ -61,6 +61,10 @@ pub enum AblateError {
     NoRow { name: String, known: String },
     #[error(transparent)]
     Stage(#[from] PipelineError),
+    #[error(
+        "`{0}` was made by another recipe; remove it to make it anew, or keep the ablation of each recipe in other --runs"
+    )]
+    Stale(PathBuf),
     #[error("row {row}: {source}")]
     Train { row: String, source: TrainError },
     #[error(transparent)]
@@ -74,42 +78,36 @@ pub enum AblateError {
 /// Trains, exports and judges what is still to be done, row by row, and writes the page after each.
 pub fn run(args: &Args) -> Result<(), AblateError> {
     let base = Recipe::find(&args.recipe)?;
-    let rows = wanted(rows(&base)?, &args.only)?;
+    let rows = rows(&base)?;
+    let mut missing = wanted(&rows, &args.only)?;
     panel::need(&args.data).map_err(EvaluateError::from)?;
     let out = args.runs.join(format!("{}-ablation", base.name));
     let panel = Panel::gather(&args.judges, &args.data, args.faces, args.real)?;
     let ablation = Ablation { args, base: &base, out: &out, panel: &panel };
-    let (mut done, started): (Vec<Done>, _) = (Vec::new(), Instant::now());
-    let mut trained = 0;
-    for (i, row) in rows.iter().enumerate() {
-        println!("row {} of {}: {} ({})", i + 1, rows.len(), row.name, row.says);
-        let found = match ablation.found(row) {
-            Some(found) => found,
-            None => {
-                trained += 1;
-                ablation.make(row)?
-            }
-        };
-        done.push((row, found));
-        ablation.write(&done)?;
-        if trained > 0 && i + 1 < rows.len() {
-            let minutes = started.elapsed().as_secs_f64() / 60.0 / f64::from(trained);
-            println!("about {:.0} minutes left", minutes * (rows.len() - i - 1) as f64);
-        }
+    missing.retain(|row| ablation.found(row).is_none());
+    let started = Instant::now();
+    for (i, row) in missing.iter().enumerate() {
+        println!("row {} of {} that are not there yet: {} ({})", i + 1, missing.len(), row.name, row.says);
+        ablation.make(row)?;
+        ablation.write(&ablation.done(&rows))?;
+        let minutes = started.elapsed().as_secs_f64() / 60.0 / (i + 1) as f64;
+        println!("about {:.0} minutes left", minutes * (missing.len() - i - 1) as f64);
     }
+    let done = ablation.done(&rows);
+    ablation.write(&done)?;
     tables(&done).iter().for_each(|table| print!("\n{}", table.to_text()));
     println!("\n{}: {}, {}, {}", out.display(), page::PAGE, page::MARKDOWN, page::JSON);
     Ok(())
 }
 
 /// The rows that are asked for, and those that they stand on.
-fn wanted(rows: Vec<Row>, only: &[String]) -> Result<Vec<Row>, AblateError> {
+fn wanted<'a>(rows: &'a [Row], only: &[String]) -> Result<Vec<&'a Row>, AblateError> {
     if let Some(name) = only.iter().find(|name| !rows.iter().any(|row| row.name == **name)) {
         let known = rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ");
         return Err(AblateError::NoRow { name: name.clone(), known });
     }
-    let wanted = |row: &Row| only.is_empty() || row.is_unchanged() || only.contains(&row.name);
-    Ok(rows.iter().filter(|row| wanted(row)).cloned().collect())
+    let wanted = |row: &&Row| only.is_empty() || row.is_unchanged() || only.contains(&row.name);
+    Ok(rows.iter().filter(wanted).collect())
 }
 
 /// An ablation under way.
@@ -121,6 +119,11 @@ struct Ablation<'a> {
 }
 
 impl Ablation<'_> {
+    /// The rows whose numbers are there.
+    fn done<'a>(&self, rows: &'a [Row]) -> Vec<Done<'a>> {
+        rows.iter().filter_map(|row| Some((row, self.found(row)?))).collect()
+    }
+
     /// A row's numbers, where they are there already.
     fn found(&self, row: &Row) -> Option<Found> {
         let found: Found = serde_json::from_slice(&fs::read(self.numbers(row)).ok()?).ok()?;
@@ -133,7 +136,7 @@ impl Ablation<'_> {
     }
 
     /// Trains, exports and judges a row.
-    fn make(&self, row: &Row) -> Result<Found, AblateError> {
+    fn make(&self, row: &Row) -> Result<(), AblateError> {
         let run = self.out.join(&row.name);
         let cache = self.args.runs.join(format!("faces-{}", row.recipe.data.side));
         prepared(&cache, row.recipe.data.side, std::slice::from_ref(&self.args.data))?;
@@ -155,15 +158,15 @@ impl Ablation<'_> {
         let words = stage(words).map_err(PipelineError::from)?;
         export::run(&words).map_err(PipelineError::from)?;
         let (evaluation, _) = self.panel.judge(row.name.clone(), &Bundle::read(&bundle)?, 0)?;
-        let found = Found::of(&row.recipe.text, &evaluation);
-        put_json(&self.numbers(row), &found)?;
-        Ok(found)
+        put_json(&self.numbers(row), &Found::of(&row.recipe.text, &evaluation))
     }
 
     /// Lays into a row's folder what it need not learn: the teacher's part, and the visitor net.
     fn begin(&self, row: &Row, run: &Path) -> Result<(), AblateError> {
         let taught = self.out.join(TAUGHT);
-        if row.taught && !Checkpoint::exists(run) {
+        if Checkpoint::exists(run) {
+            self.refuse_stale(row, run)?;
+        } else if row.taught {
             let from = Checkpoint::find(&taught).map_err(PipelineError::from)?.path;
             let name = from.file_name().unwrap_or_default();
             copy(&from, &run.join(FOLDER).join(name))?;
@@ -176,6 +179,14 @@ impl Ablation<'_> {
             Some(from) => copy(&from.join(visitor::FILE_NAME), &run.join(visitor::FILE_NAME)),
             None => Ok(()),
         }
+    }
+
+    /// A run goes on with other numbers of a recipe than it began with; a row must not.
+    fn refuse_stale(&self, row: &Row, run: &Path) -> Result<(), AblateError> {
+        let checkpoint = Checkpoint::find(run).map_err(PipelineError::from)?;
+        let copied = row.taught && checkpoint.state.step == self.base.training.warm_up;
+        let made_by = Recipe { text: row.recipe.text.clone(), ..checkpoint.recipe()? };
+        if copied || made_by == row.recipe { Ok(()) } else { Err(AblateError::Stale(run.to_owned())) }
     }
 
     /// Whether a run's visitor net was trained as this recipe's is.
@@ -223,7 +234,7 @@ mod tests {
         let rows = rows(&Recipe::find("kiosk").unwrap()).unwrap();
         let names = |only: &[&str]| {
             let only: Vec<String> = only.iter().map(|&name| name.to_owned()).collect();
-            wanted(rows.clone(), &only).map(|rows| rows.into_iter().map(|row| row.name).collect::<Vec<_>>())
+            wanted(&rows, &only).map(|rows| rows.into_iter().map(|row| row.name.clone()).collect::<Vec<_>>())
         };
         assert_eq!(names(&[]).unwrap().len(), rows.len());
         assert_eq!(names(&["no-cycle"]).unwrap(), [TAUGHT, rows::WHOLE, "no-cycle"]);

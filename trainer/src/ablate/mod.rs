@@ -7,7 +7,7 @@ mod page;
 mod rows;
 
 use crate::data::prepare::DEFAULT_DATASET;
-use crate::evaluate::{EvaluateError, panel, panel::Panel};
+use crate::evaluate::{EvaluateError, panel::Panel};
 use crate::export::command as export;
 use crate::pipeline::{PipelineError, prepared, stage};
 use crate::recipe::{Recipe, RecipeError};
@@ -80,7 +80,6 @@ pub fn run(args: &Args) -> Result<(), AblateError> {
     let base = Recipe::find(&args.recipe)?;
     let rows = rows(&base)?;
     let mut missing = wanted(&rows, &args.only)?;
-    panel::need(&args.data).map_err(EvaluateError::from)?;
     let out = args.runs.join(format!("{}-ablation", base.name));
     let panel = Panel::gather(&args.judges, &args.data, args.faces, args.real)?;
     let ablation = Ablation { args, base: &base, out: &out, panel: &panel };

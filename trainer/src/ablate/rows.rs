@@ -3,7 +3,7 @@
 use crate::recipe::{Recipe, RecipeError};
 use toml::{Table, Value};
 
-/// Whose training begins where the teacher's part of the unchanged recipe ends, and who is compared with it there.
+/// The unchanged recipe where the teacher's part ends: rows of the whole training go on from there.
 pub const TAUGHT: &str = "after-teacher";
 /// The unchanged recipe.
 pub const WHOLE: &str = "whole";
@@ -22,6 +22,8 @@ pub struct Row {
     pub steps: Option<u64>,
 }
 
+/// Channels that a recipe may ask for, at most.
+const WIDEST: i64 = 512;
 const UNCHANGED: &str = "as it is";
 
 impl Row {
@@ -56,12 +58,13 @@ pub fn rows(base: &Recipe) -> Result<Vec<Row>, RecipeError> {
     add("no-contrast", "without contrast", &[("prototypes.gains", Some(vec![0.0; 3].into()))], false, steps)?;
     add("no-colour", "without colour", &[("prototypes.colour", off())], false, steps)?;
     add("no-wrinkles", "without wrinkles", &[("prototypes.wrinkles", off())], false, steps)?;
-    for width in [base.generator.width * 3 / 2, base.generator.width * 2] {
+    let widths = [base.generator.width * 3 / 2, base.generator.width * 2];
+    for width in widths.into_iter().filter(|width| *width <= WIDEST) {
         let (name, says) = (format!("width-{width}"), format!("{width} channels wide"));
         add(&name, &says, &[("generator.width", Some(width.into()))], false, steps)?;
     }
     let side = base.data.side / 2;
-    if side >= 64 {
+    if side >= 64 && side.is_multiple_of(8) {
         let (name, says) = (format!("side-{side}"), format!("crops of {side} pixels"));
         add(&name, &says, &[("data.side", Some(side.into()))], false, steps)?;
     }

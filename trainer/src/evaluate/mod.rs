@@ -41,10 +41,10 @@ pub struct Args {
     #[arg(long, value_name = "BUNDLE")]
     pub against: Option<PathBuf>,
     /// People of each decade
-    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 95, value_parser = clap::value_parser!(u32).range(1..))]
     pub faces: u32,
     /// Real faces of each decade that aged ones are held against, the same people among them
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..))]
     pub real: u32,
     /// People of whom 90 photographs and 90 frames of the living mirror tell how steady the aged face is
     #[arg(long, default_value_t = 12)]

@@ -36,6 +36,7 @@ pub mod random;
 pub mod report;
 mod run;
 pub mod step;
+mod stop;
 mod threads;
 pub mod visitor;
 

@@ -9,6 +9,7 @@ use super::model::Model;
 use super::preview::Preview;
 use super::report::{self, ReportError};
 use super::step::{Pools, Setting, step};
+use super::stop::Stop;
 use super::visitor::{self, Readings, VisitorError};
 use crate::data::cache::{Cache, CacheError};
 use crate::nets::EditHead;
@@ -18,8 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::fs;
 use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// What `trainer train` takes.
@@ -159,9 +159,9 @@ impl Run<'_> {
         let log_path = self.dir.join(super::log::FILE_NAME);
         let mut log = LossLog::open(self.dir, self.state.step).map_err(write(log_path.clone()))?;
         let preview = Preview::choose(cache, compute.device)?;
-        let stop = stop_flag();
+        let stop = Stop::listen();
         if self.state.step == 0 {
-            self.prepare(cache, compute, &stop)?;
+            self.prepare(cache, compute, stop.flag())?;
         }
         let teacher = (self.recipe.losses.prior > 0.0).then(|| Teacher::new(cache.side() as i64));
         let readings = self.readings(cache, compute)?;
@@ -189,7 +189,7 @@ impl Run<'_> {
             progress.set_position(self.state.step);
             progress.set_message(told(&losses));
 
-            let stopped = stop.load(Ordering::Relaxed);
+            let stopped = stop.asked();
             let last = stopped || self.state.step == end;
             if last || self.state.step.is_multiple_of(training.checkpoint_every) {
                 log.sync().map_err(write(log_path.clone()))?;
@@ -266,15 +266,4 @@ fn progress(done: u64, end: u64) -> ProgressBar {
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.reset_eta();
     bar
-}
-
-/// Set by Ctrl-C or a polite request to end; a second one ends the program at once.
-fn stop_flag() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // Without the handler the signal ends the program, and the last checkpoint is there.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&flag));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
-    }
-    flag
 }

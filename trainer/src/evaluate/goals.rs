@@ -158,5 +158,5 @@ fn most(values: &[f64]) -> f64 {
 }
 
 fn range(values: &Decades) -> String {
-    format!("{:.2} to {:.2}", least(values), most(values))
+    format!("{:.3} to {:.3}", least(values), most(values))
 }

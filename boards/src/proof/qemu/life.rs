@@ -7,9 +7,14 @@ use super::{holds, runs};
 use crate::emulator::session::{self, CAMERA};
 use crate::emulator::{Card, EmulatorError, Machine, Parts};
 use crate::image::layout;
+use std::time::{Duration, Instant};
 
 /// What `boards/emulator/kiosk.toml` asks for.
 const SIZE: (u32, u32) = (640, 480);
+/// A mirror without a visit.
+const LOOK: &str = "(/run/tools/hardware look > /run/look.log 2>&1 &)";
+/// How long a face may take to appear in it; twenty times what it takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn check(report: &mut Report, card: &Card, parts: &Parts, judge: &Judge) -> Result<(), EmulatorError> {
     let before = sums(card)?;
@@ -77,8 +82,21 @@ fn face(report: &mut Report, machine: &mut Machine, judge: &Judge) -> Result<(),
 
     // The visit has a pace of its own; what the nets compute is compared by a mirror without one.
     machine.run("systemctl stop as-time-goes-by")?;
-    machine.run("(/run/tools/hardware look > /run/look.log 2>&1 &)")?;
-    report.within(180, "camera and display without a visit: the plain face", || judge.sees_face(machine, "plain"));
+    machine.run(LOOK)?;
+    let mut patient = Instant::now() + PATIENCE;
+    report.within(240, "camera and display without a visit: the plain face", || {
+        if judge.sees_face(machine, "plain")? {
+            return Ok(true);
+        }
+        if Instant::now() > patient {
+            // Seldom the kernel's virtual cable comes out torn from one reader to the next: half green, half test picture.
+            println!("         no face yet: the picture is held before the camera anew");
+            machine.ask(&session::feed("visitor1.png"))?;
+            machine.run(LOOK)?;
+            patient += PATIENCE;
+        }
+        Ok(false)
+    });
     machine.key("right")?;
     report.within(120, "a key is heard", || holds(machine, "grep -q Older /run/look.log"));
     report.within(240, "the face is aged", || holds(machine, "grep -q 'older true' /run/look.log"));

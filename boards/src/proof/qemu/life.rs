@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const SIZE: (u32, u32) = (640, 480);
 /// A mirror without a visit.
 const LOOK: &str = "(/run/tools/hardware look > /run/look.log 2>&1 &)";
-/// How long a face may take to appear in it; twenty times what it takes.
+/// How long a face may take to appear in it; it takes about four seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn check(report: &mut Report, card: &Card, parts: &Parts, judge: &Judge) -> Result<(), EmulatorError> {

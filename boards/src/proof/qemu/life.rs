@@ -84,7 +84,7 @@ fn face(report: &mut Report, machine: &mut Machine, judge: &Judge) -> Result<(),
     machine.run("systemctl stop as-time-goes-by")?;
     machine.run(LOOK)?;
     let mut patient = Instant::now() + PATIENCE;
-    report.within(240, "camera and display without a visit: the plain face", || {
+    report.within(180, "camera and display without a visit: the plain face", || {
         if judge.sees_face(machine, "plain")? {
             return Ok(true);
         }

@@ -226,8 +226,8 @@ fn limits(evaluation: &Evaluation) -> Table {
 
 fn groups(evaluation: &Evaluation) -> Table {
     let note = "Errors by gender and group, smaller is better; in brackets the ratio to the mean of the groups. Above 1.2: ! surely, ? \
-                perhaps by chance (within a standard error, or too few people to tell). The kernel distance here is of all aged faces of \
-                the group to real ones of the group, whatever their decade.";
+                perhaps by chance (within a standard error, or too few people to tell). The kernel distance here is the mean \
+                over the decades, to real faces of the group.";
     let what = evaluation.groups.first().map_or(&[][..], |group| &group.errors);
     let header: Vec<&str> = ["group", "people"].into_iter().chain(what.iter().map(|error| error.what)).collect();
     let mut table = Table::new(format!("Fairness (flagged above {UNFAIR} times)"), note, &header);

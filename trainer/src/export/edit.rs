@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, LIFTS, ROWS, SPARED,
-    SPARED_AT_MOST, STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
+    BLACK, CODES, COLOUR_REACH, DEEPENS, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, LIFTS, ROWS,
+    SPARED, SPARED_AT_MOST, STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -178,7 +178,9 @@ pub fn outputs(
     let bands = graph.node("Div", &[&bands, &ground], "coarse.share", &[]);
     let share = graph.add("change.share", &paint, &bands);
     let lift = further(graph, told, "lift", &LIFTS);
-    let deepest = graph.floats("change.deepest", &[1], &[DEEPEST as f32]);
+    let deepens = further(graph, told, "deepens", &DEEPENS);
+    let deepest = graph.floats("deepest.near", &[1], &[DEEPEST as f32]);
+    let deepest = graph.multiply("deepest", &deepens, &deepest);
     let lift = graph.node("Div", &[&lift, &deepest], "lift.steep", &[]);
     let share = graph.multiply("change.lifted", &share, &lift);
     let share = graph.tanh("change.bent", &share);

@@ -12,8 +12,8 @@ mod visitor;
 
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use edit::{
-    Ages, BLACK, COLOUR_REACH, CONDITION, DEEPEST, DRAWN, Edit, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS,
-    LIFTS, Prototypes, ROWS, SPARED, SPARED_AT_MOST, TEXTURE_REACH, WRINKLES, doubling,
+    Ages, BLACK, COLOUR_REACH, CONDITION, DEEPENS, DEEPEST, DRAWN, Edit, EditHead, FADES, FLOW_REACH, FLOW_SHARE,
+    GAINS, GROWS, LIFTS, Prototypes, ROWS, SPARED, SPARED_AT_MOST, TEXTURE_REACH, WRINKLES, doubling,
 };
 pub use generator::{
     AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,

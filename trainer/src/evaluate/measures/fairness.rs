@@ -163,7 +163,7 @@ fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &
         mean(&subject.kept.map(|kept| kept.outside))
     }));
     errors.push(GroupError::of_all("kernel distance × 1000", subjects, |people| {
-        realism::overall(people, real).map(|distance| 1000.0 * distance)
+        realism::over_decades(people, real).map(|distance| 1000.0 * distance)
     }));
     errors.push(GroupError::of_all("1 − cosine of shape", subjects, |people| {
         shape::measure(people, shapes).map(|shape| 1.0 - shape.found.whole_cosine)

@@ -33,14 +33,11 @@ pub fn measure(subjects: &[&Subject], real: &[RealFace]) -> Vec<Realism> {
 }
 
 fn by_decade(subjects: &[&Subject], real: &[RealFace], decade: Decade) -> Option<Realism> {
-    let others: Vec<&Subject> = subjects.iter().copied().filter(|subject| subject.person.decade != decade).collect();
-    let mut real = real_features(real.iter().filter(|face| face.person.decade == decade))?;
-    let aged = features(&others, |subject| &subject.aged[decade.index()])?;
-    let source = features(&others, |subject| &subject.source)?;
-    if real.len() < 4 || aged.len() < 2 {
-        return None;
-    }
-    let (aged_to_real, source_to_real) = (kernel_distance(&aged, &real), kernel_distance(&source, &real));
+    let real: Vec<&RealFace> = real.iter().collect();
+    let Sets { others, mut real } = Sets::of(subjects, &real, decade)?;
+    let distance = |of: &[Tagged]| kernel_distance(of, &real);
+    let aged = distance(&features(&others, |subject| &subject.aged[decade.index()])?);
+    let source = distance(&features(&others, |subject| &subject.source)?);
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let halves = (0..HALVINGS).map(|_| {
         real.shuffle(&mut random);
@@ -48,17 +45,35 @@ fn by_decade(subjects: &[&Subject], real: &[RealFace], decade: Decade) -> Option
         kernel_distance(one, other)
     });
     let halves = mean(&halves.collect::<Vec<_>>());
-    Some(Realism { decade, aged: aged_to_real, source: source_to_real, halves, faces: aged.len() })
+    Some(Realism { decade, aged, source, halves, faces: others.len() })
 }
 
-/// Everybody's aged faces against real ones, all decades together: for groups too small to be split by decades.
-pub fn overall(subjects: &[&Subject], real: &[&RealFace]) -> Option<f64> {
-    let real = real_features(real.iter().copied())?;
-    let mut aged = Vec::new();
-    for decade in Decade::ALL {
-        aged.extend(features(subjects, |subject| &subject.aged[decade.index()])?);
+/// The mean over the decades of [`Realism::aged`], for a group: `real` are faces of people like them. Nothing where a decade has too
+/// few people.
+pub fn over_decades(subjects: &[&Subject], real: &[&RealFace]) -> Option<f64> {
+    let distances = Decade::ALL.into_iter().map(|decade| {
+        let sets = Sets::of(subjects, real, decade)?;
+        let aged = features(&sets.others, |subject| &subject.aged[decade.index()])?;
+        Some(kernel_distance(&aged, &sets.real))
+    });
+    distances.collect::<Option<Vec<_>>>().map(|distances| mean(&distances))
+}
+
+/// Who is compared for one decade: people of the other decades, and the features of its real faces.
+struct Sets<'a> {
+    others: Vec<&'a Subject>,
+    real: Vec<Tagged<'a>>,
+}
+
+impl<'a> Sets<'a> {
+    /// Nothing where there are too few.
+    fn of(subjects: &[&'a Subject], real: &[&'a RealFace], decade: Decade) -> Option<Self> {
+        let others: Vec<&Subject> =
+            subjects.iter().copied().filter(|subject| subject.person.decade != decade).collect();
+        let real = real.iter().filter(|face| face.person.decade == decade);
+        let real = real.map(|face| tagged(&face.person, &face.seen)).collect::<Option<Vec<_>>>()?;
+        (real.len() >= 4 && others.len() >= 2).then_some(Self { others, real })
     }
-    Some(kernel_distance(&aged, &real))
 }
 
 /// A person's file, and features of one of their portraits.
@@ -67,10 +82,6 @@ type Tagged<'a> = (&'a str, &'a [f32]);
 /// Nothing if anybody's are missing.
 fn features<'a>(people: &[&'a Subject], of: impl Fn(&'a Subject) -> &'a Seen) -> Option<Vec<Tagged<'a>>> {
     people.iter().map(|subject| tagged(&subject.person, of(subject))).collect()
-}
-
-fn real_features<'a>(faces: impl Iterator<Item = &'a RealFace>) -> Option<Vec<Tagged<'a>>> {
-    faces.map(|face| tagged(&face.person, &face.seen)).collect()
 }
 
 fn tagged<'a>(person: &'a Person, seen: &'a Seen) -> Option<Tagged<'a>> {
@@ -144,7 +155,9 @@ mod tests {
         assert!(realism.iter().all(|row| row.faces == 30 && row.aged.is_finite() && row.halves.is_finite()));
         assert_eq!(measure(&[&people[0]], &faces[..1]).len(), 0);
         let all: Vec<&RealFace> = faces.iter().collect();
-        assert!(overall(&people.iter().collect::<Vec<_>>(), &all).unwrap().is_finite());
-        assert!(overall(&[&people[0]], &all[..1]).unwrap().is_nan(), "nobody is compared with themself");
+        let by_decade: Vec<f64> = realism.iter().map(|row| row.aged).collect();
+        assert_eq!(over_decades(&people.iter().collect::<Vec<_>>(), &all), Some(mean(&by_decade)));
+        assert_eq!(over_decades(&people.iter().collect::<Vec<_>>(), &all[..18]), None, "three real faces a decade");
+        assert_eq!(over_decades(&[&people[0]], &all), None);
     }
 }

@@ -41,7 +41,7 @@ pub fn card(manifest: &Manifest, evaluation: &Evaluation) -> String {
     line(format!("- {}.\n", manifest.attribution.trim_end_matches('.')));
     line("## Recipe\n".into());
     line(format!(
-        "Recipe `{}`, seed {}. The trainer makes it anew from the pictures with one command.\n",
+        "Recipe `{}`, seed {}. The trainer makes one like it from the pictures with one command.\n",
         manifest.recipe, manifest.seed
     ));
     line("## Arithmetic\n".into());

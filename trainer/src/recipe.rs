@@ -5,7 +5,7 @@ use crate::nets::{ConditionMode, DiscriminatorConfig, GeneratorConfig, Head, Pre
 use crate::prior::Strengths;
 use crate::train::optimizer::Method;
 use serde::{Deserialize, Serialize};
-use shared::{Decade, manifest};
+use shared::{Decade, decade, manifest};
 use std::path::{Path, PathBuf};
 
 /// The recipes inside the binary, by name.
@@ -30,6 +30,8 @@ pub struct Recipe {
     pub visitor: Option<VisitorRecipe>,
     /// Head `edit` only; without them all that is done to a face is learned.
     pub prototypes: Option<Strengths>,
+    /// Head `edit` only; without it the lifts stay as they are.
+    pub calibration: Option<Calibration>,
     /// The text it was read from.
     pub text: String,
 }
@@ -97,6 +99,14 @@ pub struct VisitorRecipe {
     pub batch: usize,
     /// L2 norm of the largest misleading perturbation at 64 pixels, values in −1..1; 0 for none.
     pub perturbation: f64,
+}
+
+/// What the trained generator's lifts are moved for, see [`crate::train::calibrate`].
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Decades that the visitor net is to read in faces aged to the 10s … 60s, off what it reads in real faces of them.
+    pub off: [f64; decade::COUNT],
 }
 
 /// Learning rates of one step.
@@ -199,6 +209,7 @@ struct Raw {
     losses: Weights,
     visitor: Option<VisitorRecipe>,
     prototypes: Option<Strengths>,
+    calibration: Option<Calibration>,
 }
 
 #[derive(Deserialize)]
@@ -253,7 +264,7 @@ fn need(holds: bool, key: &'static str, found: impl std::fmt::Debug, allowed: &'
 
 impl Raw {
     fn check(self, text: &str) -> Result<Recipe, Flaw> {
-        let Self { name, data, generator, discriminator, training, losses, visitor, prototypes } = self;
+        let Self { name, data, generator, discriminator, training, losses, visitor, prototypes, calibration } = self;
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let named = (1..=64).contains(&name.len()) && name.chars().all(plain);
         need(named, "name", &name, "1 to 64 lower-case letters, digits and dashes")?;
@@ -273,8 +284,15 @@ impl Raw {
         need(known, "losses.prior", losses.prior, "0 without a section [prototypes]")?;
         let taught = training.warm_up == 0 || losses.prior > 0.0;
         need(taught, "training.warm_up", training.warm_up, "0 unless losses.prior is above 0")?;
+        need(
+            calibration.is_none() || prototypes.is_some(),
+            "calibration",
+            calibration,
+            "only with a section [prototypes]",
+        )?;
+        calibration.map_or(Ok(()), Calibration::check)?;
         let text = text.to_owned();
-        Ok(Recipe { name, data, generator, discriminator, training, losses, visitor, prototypes, text })
+        Ok(Recipe { name, data, generator, discriminator, training, losses, visitor, prototypes, calibration, text })
     }
 }
 
@@ -308,6 +326,13 @@ impl VisitorRecipe {
         need((1..=10_000_000).contains(&self.steps), "visitor.steps", self.steps, "1 to 10000000")?;
         need((2..=4096).contains(&self.batch), "visitor.batch", self.batch, "2 to 4096")?;
         need((0.0..=16.0).contains(&self.perturbation), "visitor.perturbation", self.perturbation, "0 to 16")
+    }
+}
+
+impl Calibration {
+    fn check(self) -> Result<(), Flaw> {
+        let near = self.off.iter().all(|off| off.abs() <= 2.0);
+        need(near, "calibration.off", self.off, "six numbers of −2 to 2 decades")
     }
 }
 
@@ -494,6 +519,20 @@ mod tests {
             let error = placed(&format!("places = {places}"));
             assert!(matches!(error, Err(RecipeError::Value { key: "prototypes.places", .. })), "{places}: {error:?}");
         }
+    }
+
+    #[test]
+    fn what_is_calibrated_for_is_near() {
+        let kiosk = EMBEDDED[1].1;
+        let offs: Vec<_> = kiosk.lines().filter(|line| line.starts_with("off = ")).collect();
+        assert_eq!(offs.len(), 1);
+        let key = |from: &str, to: &str| match Recipe::parse("kiosk", &kiosk.replacen(from, to, 1)) {
+            Err(RecipeError::Value { key, .. }) => key,
+            other => panic!("{to}: {other:?}"),
+        };
+        assert_eq!(key(offs[0], "off = [0, 0, 0, 0, 0, 2.1]"), "calibration.off");
+        let without = smoke("[losses]", &format!("[calibration]\n{}\n[losses]", offs[0]));
+        assert!(matches!(without, Err(RecipeError::Value { key: "calibration", .. })), "{without:?}");
     }
 
     #[test]

@@ -78,8 +78,12 @@ pub fn rows(base: &Recipe) -> Result<Vec<Row>, RecipeError> {
     add("no-identity", "without the identity loss", &[("losses.identity", off())], taught, None)?;
     let alone = [("losses.prior", off()), ("training.warm_up", Some(Value::Integer(0)))];
     add("no-teacher", "without the teacher (distillation)", &alone, false, None)?;
-    let bare = [("prototypes", None), alone[0].clone(), alone[1].clone()];
+    let movable = base.calibration.map(|_| ("calibration", None));
+    let bare: Vec<Change> = [("prototypes", None)].into_iter().chain(alone).chain(movable.clone()).collect();
     add("no-prototypes", "without prototypes and teacher", &bare, false, None)?;
+    if movable.is_some() {
+        add("no-calibration", "without calibration", movable.as_slice(), taught, None)?;
+    }
     Ok(rows)
 }
 
@@ -124,6 +128,7 @@ mod tests {
         assert_eq!(find("width-32").recipe.generator.width, 32);
         assert_eq!(find("side-64").recipe.data.side, 64);
         assert!(find("no-prototypes").recipe.prototypes.is_none());
+        assert!(find("no-calibration").recipe.calibration.is_none() && find("no-cycle").recipe.calibration.is_some());
     }
 
     #[test]

@@ -165,7 +165,7 @@ mod tests {
             identity: identity::measure(&all),
             realism: realism::measure(&all, &real),
             limits: limits::measure(&all),
-            shape: shape::measure(&all, &shape::RealShapes::of(&real)),
+            shape: shape::measure(&all, &shape::RealShapes::of(&real.iter().collect::<Vec<_>>())),
             groups: fairness::measure(&all, &real),
             steadiness: None,
             living: None,

@@ -3,6 +3,7 @@
 use super::Evaluation;
 use super::measures::Decades;
 use super::measures::fairness::{Flag, UNFAIR};
+use super::tables::number;
 use serde::Serialize;
 
 const GAP: f64 = 2.5;
@@ -137,7 +138,7 @@ pub fn goals(evaluation: &Evaluation) -> Vec<Goal> {
             goal(
                 format!("{}: wavering of the judged age over {} frames{how}", judged.judge, steadiness.frames),
                 format!("at most {STEADY} years"),
-                format!("{:.2} (source {:.2})", judged.aged, judged.source),
+                format!("{:.2} ± {} (source {:.2})", judged.aged, number(judged.standard_error, 2), judged.source),
                 judged.aged <= STEADY,
             );
         }

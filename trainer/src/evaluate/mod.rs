@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..))]
     pub real: u32,
     /// People of whom 90 photographs and 90 frames of the living mirror tell how steady the aged face is
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 48)]
     pub steady: usize,
     /// A labelled dataset with a val part
     #[arg(long, default_value = DEFAULT_DATASET, value_name = "DIR")]

@@ -99,7 +99,7 @@ impl Panel {
             identity: identity::measure(&all),
             realism: realism::measure(&all, real),
             limits: limits::measure(&all),
-            shape: shape::measure(&all, &shape::RealShapes::of(real)),
+            shape: shape::measure(&all, &shape::RealShapes::of(&real.iter().collect::<Vec<_>>())),
             groups: fairness::measure(&all, real),
             steadiness: steady::summary(faces.into_iter().flatten().collect()),
             living: living::summary(visitors.into_iter().flatten().collect()),

@@ -255,6 +255,7 @@ fn steadiness(steadiness: &Steadiness, how: &str, note: &'static str) -> Table {
     let mut table = Table::new(format!("Steadiness, {how}"), note, &["", "aged to 60s", "source"]);
     for judged in &steadiness.judged {
         table.row(&format!("{}, years", judged.judge), numbers(&[judged.aged, judged.source], 2));
+        table.row("its standard error", [number(judged.standard_error, 2), "–".into()]);
     }
     table.row("pixels inside the face", numbers(&[steadiness.pixels, steadiness.pixels_source], 2));
     table.row("what was added to the face", [number(steadiness.pixels_edit, 2), "–".into()]);

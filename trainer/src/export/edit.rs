@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, DEEPENS, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, LIFTS, ROWS,
-    SPARED, SPARED_AT_MOST, STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
+    BLACK, CODES, COLOUR_REACH, DEEPENS, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, ROWS, SPARED,
+    SPARED_AT_MOST, STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -177,7 +177,7 @@ pub fn outputs(
     let bands = graph.add("coarse", &second, &third);
     let bands = graph.node("Div", &[&bands, &ground], "coarse.share", &[]);
     let share = graph.add("change.share", &paint, &bands);
-    let lift = further(graph, told, "lift", &LIFTS);
+    let lift = further(graph, told, "lift", &values(&head.lifts));
     let deepens = further(graph, told, "deepens", &DEEPENS);
     let deepest = graph.floats("deepest.near", &[1], &[DEEPEST as f32]);
     let deepest = graph.multiply("deepest", &deepens, &deepest);

@@ -31,7 +31,7 @@ pub const GAINS: (f64, f64) = (-2.2, 1.1);
 /// falls on it, and what age does to skin is as dark as the shade it lies in.
 pub const BLACK: f64 = 1.2;
 /// How much further paint and coarse contrast go for each decade that a face is to become younger, and older: averages wash
-/// ageing out, and far journeys more than near ones.
+/// ageing out, and far journeys more than near ones. What a net begins with: [`crate::train::calibrate`] moves them in the end.
 pub const LIFTS: [f32; 2] = [0.21, 0.053];
 /// Most that paint and coarse contrast change a place, as a share of the local brightness; what would be more bends towards it. In
 /// side light, in haze and on folds all changes meet in one place, as a dark line or as dirt, and who changes most there is the
@@ -62,6 +62,8 @@ pub const WRINKLES: [f32; decade::COUNT] = [0.0, 0.0, 0.0, 0.28, 0.6, 0.93];
 pub struct EditHead {
     pub visitor: Visitor,
     pub prototypes: Prototypes,
+    /// `[2]`, see [`LIFTS`]; not trained.
+    pub lifts: Tensor,
     /// Draws the displacement field from the middle features, `[N, 2, S/8, S/8]`.
     pub flow: Conv,
     size: i64,
@@ -123,15 +125,17 @@ impl EditHead {
         visitor.freeze();
         let flow = Conv::new(path / "reshape", (middle_channels, 2), 3, 1, Padding::Zeros(1), precision);
         flow.quieten();
-        Self { visitor, prototypes, flow, size }
+        let lifts = path.zeros_no_train("lifts", &[2]);
+        tch::no_grad(|| lifts.shallow_clone().copy_(&Tensor::from_slice(&LIFTS)));
+        Self { visitor, prototypes, lifts, flow, size }
     }
 
-    /// Takes another's visitor net and prototypes.
+    /// Takes another's visitor net, prototypes and lifts.
     pub fn copy(&self, other: &Self) {
         self.visitor.copy(&other.visitor);
         let tensors = |head: &Self| {
             let Prototypes { colour, gains, wrinkles, flow, place, spared } = &head.prototypes;
-            [colour, gains, wrinkles, flow, place, spared].map(Tensor::shallow_clone)
+            [colour, gains, wrinkles, flow, place, spared, &head.lifts].map(Tensor::shallow_clone)
         };
         tch::no_grad(|| {
             for (mut mine, theirs) in tensors(self).into_iter().zip(tensors(other)) {
@@ -145,7 +149,7 @@ impl EditHead {
     pub fn edit(&self, faces: &Tensor, ages: Ages, drawn: Option<(&Tensor, &Tensor)>) -> Edit {
         let (n, half, coarse) = (faces.size()[0], self.size / 2, self.size / FLOW_SHARE);
         let Prototypes { colour, gains, wrinkles, flow, place, spared } = &self.prototypes;
-        let way = Way::of(ages);
+        let way = Way::of(ages, &self.lifts);
         let mixed = |rows: &Tensor, channels: i64, side: i64| way.rows.matmul(rows).view([n, channels, side, side]);
         let painted: Tensor = 1.0 - way.spared.matmul(spared).view([n, 1, half, half]);
         let (mut colour, gains) = (mixed(colour, 3, half) * &painted, mixed(gains, 3, half) * &painted);
@@ -194,21 +198,21 @@ struct Way {
 }
 
 impl Way {
-    fn of(ages: Ages) -> Self {
+    fn of(ages: Ages, lifts: &Tensor) -> Self {
         let way = ages.target - ages.apparent;
         let table = |values: &[f32]| Tensor::from_slice(values).to_device(way.device());
         let up = Tensor::arange(DECADES, (Kind::Float, way.device()));
         let decades = way.matmul(&Tensor::stack(&[-&up, up], 1)).relu();
         let of_parts = |shares: &[[f32; 2]; 2]| table(shares.as_flattened()).view([1, 2, 2]);
         let spared = decades.unsqueeze(2) * of_parts(&SPARED);
-        let further = |bands: &[f32], channels: i64| {
-            (decades.matmul(&table(bands).view([2, channels])) + 1.0).view([-1, channels, 1, 1])
-        };
+        let by =
+            |more: &Tensor, channels: i64| (decades.matmul(&more.view([2, channels])) + 1.0).view([-1, channels, 1, 1]);
+        let further = |bands: &[f32], channels: i64| by(&table(bands), channels);
         Self {
             rows: (ages.code.unsqueeze(2) * way.unsqueeze(1)).view([-1, ROWS]),
             grows: further(GROWS.as_flattened(), 3),
             fades: further(FADES.as_flattened(), 3),
-            lift: further(&LIFTS, 1),
+            lift: by(lifts, 1),
             deepest: further(&DEEPENS, 1) * DEEPEST,
             spared: spared.minimum(&of_parts(&SPARED_AT_MOST)).sum_dim_intlist([1i64].as_slice(), false, Kind::Float),
             wrinkles: ages.code * way.matmul(&table(&WRINKLES).view([DECADES, 1])).relu(),

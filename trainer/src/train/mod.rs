@@ -24,6 +24,7 @@
 
 pub mod batches;
 pub mod bench;
+pub mod calibrate;
 pub mod checkpoint;
 pub mod device;
 pub mod log;

@@ -20,6 +20,8 @@ pub enum Purpose {
     Judge,
     /// How real faces of a decade are varied before the visitor net reads them.
     Readings,
+    /// How faces aged to a decade are varied before the visitor net reads them.
+    Calibration,
 }
 
 /// The stream for a purpose at a place (a step, or a pass); places stay below 2^56.

@@ -1,6 +1,7 @@
 //! `report.html`: one page that tells a run – curves, first and last preview, recipe, data, rate and memory. Nothing is loaded
 //! from elsewhere.
 
+use super::calibrate::{self, Calibrated};
 use super::log::{self, Row};
 use super::losses::COLUMNS;
 use super::{checkpoint::State, device};
@@ -45,7 +46,8 @@ pub fn write(run: &Path, recipe: &Recipe, state: &State, total: u64) -> Result<(
     let failed = |path: PathBuf| move |source| ReportError::File { path, source };
     let rows = log::read(run).map_err(failed(run.join(log::FILE_NAME)))?;
     let previews = previews(run).map_err(failed(run.join(PREVIEWS)))?;
-    let page = page(recipe, state, total, &rows, &previews)?;
+    let calibrated = Calibrated::of_run(run).map_err(failed(run.join(calibrate::FILE_NAME)))?;
+    let page = page(recipe, state, total, &rows, &previews, calibrated.as_ref())?;
     let path = run.join(FILE_NAME);
     edge::files::write_atomic(&path, page.as_bytes()).map_err(failed(path))
 }
@@ -69,6 +71,7 @@ fn page(
     total: u64,
     rows: &[Row],
     previews: &[(String, Vec<u8>)],
+    calibrated: Option<&Calibrated>,
 ) -> Result<String, ReportError> {
     let mut body = String::new();
     let mut line = |text: String| body.push_str(&(text + "\n"));
@@ -98,6 +101,15 @@ fn page(
             line(svg);
         }
     }
+    if let Some(calibrated) = calibrated {
+        line("<h2>Calibration: where the visitor net reads the decades, 10s to 60s (0 to 5)</h2>\n<table>".into());
+        for (what, values) in calibrated.rows() {
+            let cells: String = values.iter().map(|value| format!("<td>{value:.2}</td>")).collect();
+            line(format!("<tr><th>{what}</th>{cells}</tr>"));
+        }
+        let [younger, older] = calibrated.lifts;
+        line(format!("</table>\n<p>Lifts: {younger:.3} towards younger years, {older:.3} towards older ones</p>"));
+    }
     for (name, bytes) in previews {
         line(format!("<h2>{}: faces never trained on; the face, then 10s to 60s</h2>", escape(name)));
         line(format!("<img alt=\"\" src=\"data:image/png;base64,{}\">", base64(bytes)));
@@ -117,7 +129,8 @@ fn stages(recipe: &Recipe, total: u64) -> String {
     let warm_up = recipe.training.warm_up;
     let taught = (warm_up > 0).then(|| format!("after the teacher, steps 1 to {warm_up}"));
     let whole = format!("the full objective, steps {} to {total}", warm_up + 1);
-    [visitor, prototypes, taught, Some(whole)].into_iter().flatten().collect::<Vec<_>>().join(" → ")
+    let calibration = recipe.calibration.map(|_| "calibration".to_owned());
+    [visitor, prototypes, taught, Some(whole), calibration].into_iter().flatten().collect::<Vec<_>>().join(" → ")
 }
 
 fn faces(pictures: &[u32]) -> String {

@@ -1,6 +1,7 @@
 //! `trainer train`: a recipe and a cache → a run's folder with checkpoints, losses, previews and a report.
 
 use super::batches::{BatchError, Batches};
+use super::calibrate::{self, Calibrator};
 use super::checkpoint::{self, Checkpoint, CheckpointError, Data, State};
 use super::device::Compute;
 use super::log::LossLog;
@@ -191,6 +192,9 @@ impl Run<'_> {
 
             let stopped = stop.asked();
             let last = stopped || self.state.step == end;
+            if !stopped && self.state.step == self.total {
+                self.calibrate(cache, compute)?;
+            }
             if last || self.state.step.is_multiple_of(training.checkpoint_every) {
                 log.sync().map_err(write(log_path.clone()))?;
                 checkpoint::write(self.dir, &self.model, &self.pools, &self.state)?;
@@ -233,6 +237,21 @@ impl Run<'_> {
         let head = self.model.g().edit.as_ref().filter(|_| self.recipe.losses.judge > 0.0);
         let read = |head: &EditHead| Readings::of(cache, &head.visitor, self.recipe.training.seed, compute.device);
         Ok(head.map(read).transpose()?)
+    }
+
+    /// The last thing to be done: moves the lifts of the generator that is shown, where the recipe says so.
+    fn calibrate(&self, cache: &Cache, compute: Compute) -> Result<(), TrainError> {
+        let shown = self.model.shown();
+        let Some((recipe, head)) = self.recipe.calibration.zip(shown.edit.as_ref()) else { return Ok(()) };
+        println!("calibration: what the visitor net reads in aged faces, 10s to 60s (0 to 5)");
+        let seed = self.recipe.training.seed;
+        let readings = Readings::of(cache, &head.visitor, seed, compute.device)?;
+        let calibrated = Calibrator::new(cache, shown, head, seed, compute.device)?.run(readings, recipe.off);
+        println!("{calibrated}");
+        let path = self.dir.join(calibrate::FILE_NAME);
+        let json = serde_json::to_vec_pretty(&calibrated).map_err(io::Error::other);
+        let written = json.and_then(|json| edge::files::write_atomic(&path, &json));
+        written.map_err(|source| TrainError::Write { path, source })
     }
 
     /// Writes a preview and the report.

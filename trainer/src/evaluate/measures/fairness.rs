@@ -38,7 +38,8 @@ pub struct Group {
 pub struct GroupError {
     pub what: &'static str,
     pub error: f64,
-    /// Of `error`, as the group is only a sample; NaN where it is not known. Real faces are taken as they are.
+    /// Of `error`, as the group is only a sample, and real faces are too where what all of them have in common is compared; NaN where
+    /// it is not known.
     pub standard_error: f64,
     /// Over the groups of its kind, each counted by its people.
     pub mean: f64,
@@ -59,18 +60,20 @@ pub enum Flag {
 
 /// Genders first, then groups in the order of their names.
 pub fn measure(subjects: &[&Subject], real: &[RealFace]) -> Vec<Group> {
-    let (ages, shapes) = (age::real(real), RealShapes::of(real));
+    let ages = age::real(real);
+    let real: Vec<&RealFace> = real.iter().collect();
+    let shapes = RealShapes::of(&real);
     let of = |name: String, label: fn(&Person) -> Option<String>| {
         let belongs = |person: &Person| label(person).as_ref() == Some(&name);
         let own: Vec<&Subject> = subjects.iter().copied().filter(|subject| belongs(&subject.person)).collect();
-        let like: Vec<&RealFace> = real.iter().filter(|face| belongs(&face.person)).collect();
+        let like: Vec<&RealFace> = real.iter().copied().filter(|face| belongs(&face.person)).collect();
         Group {
             people: own.len(),
             ages: age::measure(&own, &ages),
             identity: identity::measure(&own),
             limits: limits::measure(&own),
             shape: shape::measure(&own, &shapes),
-            errors: errors(&own, &like, &ages, &shapes),
+            errors: errors(&own, &like, &real, &ages),
             name,
         }
     };
@@ -127,22 +130,39 @@ impl GroupError {
         Self::new(what, mean(&errors), deviation(&errors) / (errors.len() as f64 - 1.0).sqrt())
     }
 
-    /// What is known of all of them together only; how sure it is, by leaving out a part of them in turn (the grouped jackknife, Efron
-    /// and Stein 1981).
-    fn of_all(what: &'static str, subjects: &[&Subject], of: impl Fn(&[&Subject]) -> Option<f64> + Sync) -> Self {
-        let without = |part: usize| {
-            let rest = subjects.iter().enumerate().filter(|(i, _)| i % PARTS != part).map(|(_, subject)| *subject);
-            of(&rest.collect::<Vec<_>>()).unwrap_or(f64::NAN)
+    /// What is known of people together only; how sure it is, by leaving out a part of them in turn (the grouped jackknife, Efron and
+    /// Stein 1981), aged and real ones at once.
+    fn of_all(what: &'static str, of: impl Fn(&Sample) -> Option<f64> + Sync) -> Self {
+        let error = |without| of(&Sample { without }).unwrap_or(f64::NAN);
+        let estimates: Vec<f64> = (0..PARTS).into_par_iter().map(|part| error(Some(part))).collect();
+        Self::new(what, error(None), (PARTS as f64 - 1.0).sqrt() * deviation(&estimates))
+    }
+}
+
+/// Everybody, or all but one part of them.
+struct Sample {
+    without: Option<usize>,
+}
+
+impl Sample {
+    /// Those of `people` who are in it. Parts go through each decade in turn, so that a person is in one part whether among the aged
+    /// or the real ones.
+    fn of<'a, T>(&self, people: &[&'a T], person: impl Fn(&T) -> &Person) -> Vec<&'a T> {
+        let mut counts = [0; COUNT];
+        let part = |one: &T| {
+            let decade = person(one).decade.index();
+            counts[decade] += 1;
+            (counts[decade] + 2 * decade) % PARTS
         };
-        let estimates: Vec<f64> = (0..PARTS).into_par_iter().map(without).collect();
-        let standard_error = (PARTS as f64 - 1.0).sqrt() * deviation(&estimates);
-        Self::new(what, of(subjects).unwrap_or(f64::NAN), standard_error)
+        let parts: Vec<usize> = people.iter().copied().map(part).collect();
+        people.iter().zip(parts).filter(|(_, part)| Some(*part) != self.without).map(|(one, _)| *one).collect()
     }
 }
 
 /// Errors that are smaller for a better mirror: the same ones in the same order for any people, NaN where a judge is missing.
-/// `real` are faces of people like them, `ages` and `shapes` everybody's.
-fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &RealShapes) -> Vec<GroupError> {
+/// `like` are real faces of people like them, `real` and `ages` everybody's.
+fn errors(subjects: &[&Subject], like: &[&RealFace], real: &[&RealFace], ages: &age::Real) -> Vec<GroupError> {
+    let aged = |sample: &Sample| sample.of(subjects, |subject| &subject.person);
     let mut errors = Vec::new();
     for (judge, (off, still)) in OFF.into_iter().zip(STILL).enumerate() {
         let life = |subject: &Subject| Some((age::life(subject, judge)?, ages[judge]?));
@@ -162,11 +182,12 @@ fn errors(subjects: &[&Subject], real: &[&RealFace], ages: &age::Real, shapes: &
     errors.push(GroupError::of_people("change outside", subjects, |subject| {
         mean(&subject.kept.map(|kept| kept.outside))
     }));
-    errors.push(GroupError::of_all("kernel distance × 1000", subjects, |people| {
-        realism::over_decades(people, real).map(|distance| 1000.0 * distance)
+    errors.push(GroupError::of_all("kernel distance × 1000", |sample| {
+        realism::over_decades(&aged(sample), &sample.of(like, |face| &face.person)).map(|distance| 1000.0 * distance)
     }));
-    errors.push(GroupError::of_all("1 − cosine of shape", subjects, |people| {
-        shape::measure(people, shapes).map(|shape| 1.0 - shape.found.whole_cosine)
+    errors.push(GroupError::of_all("1 − cosine of shape", |sample| {
+        shape::measure(&aged(sample), &RealShapes::of(&sample.of(real, |face| &face.person)))
+            .map(|shape| 1.0 - shape.found.whole_cosine)
     }));
     errors
 }
@@ -185,12 +206,40 @@ mod tests {
         let people: Vec<&Subject> = people.iter().collect();
         let age = |subject: &Subject| subject.aged[0].opinion.ages[0].unwrap();
         let of_people = GroupError::of_people("age", &people, age);
-        let of_all =
-            GroupError::of_all("age", &people, |people| Some(mean(&people.iter().map(|s| age(s)).collect::<Vec<_>>())));
+        let of_all = GroupError::of_all("age", |sample| {
+            Some(mean(&sample.of(&people, |subject| &subject.person).into_iter().map(age).collect::<Vec<_>>()))
+        });
         assert_eq!(of_people.error, of_all.error);
         let ratio = of_all.standard_error / of_people.standard_error;
         assert!((0.5..2.0).contains(&ratio), "{ratio}");
-        assert!(GroupError::of_all("nothing", &people, |_| None).standard_error.is_nan());
+        assert!(GroupError::of_all("nothing", |_| None).standard_error.is_nan());
+    }
+
+    #[test]
+    fn each_person_is_left_out_once_and_from_aged_and_real_faces_alike() {
+        let people: Vec<Subject> = (0..132).map(|number| subject(number, 0.0)).collect();
+        let people: Vec<&Subject> = people.iter().collect();
+        let mut left_out = 0;
+        for part in 0..PARTS {
+            let sample = Sample { without: Some(part) };
+            let of = |people: &[&Subject]| {
+                let rest = sample.of(people, |subject| &subject.person);
+                people.iter().filter(|one| !rest.iter().any(|other| other.person == one.person)).count()
+            };
+            // The first half of each decade is aged.
+            let aged: Vec<&Subject> = people[..66].to_vec();
+            assert!(of(&aged) <= of(&people) && (5..=7).contains(&of(&aged)));
+            let rest = sample.of(&people, |subject| &subject.person);
+            assert!(
+                sample
+                    .of(&aged, |subject| &subject.person)
+                    .iter()
+                    .all(|one| rest.iter().any(|all| std::ptr::eq(*all, *one)))
+            );
+            left_out += of(&people);
+        }
+        assert_eq!(left_out, 132);
+        assert_eq!(Sample { without: None }.of(&people, |subject| &subject.person).len(), 132);
     }
 
     #[test]

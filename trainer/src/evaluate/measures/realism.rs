@@ -59,9 +59,10 @@ pub fn over_decades(subjects: &[&Subject], real: &[&RealFace]) -> Option<f64> {
     distances.collect::<Option<Vec<_>>>().map(|distances| mean(&distances))
 }
 
-/// Who is compared for one decade: people of the other decades, and the features of its real faces.
+/// Who is compared for one decade: people of the other decades, each with the weight by which women and men among them are as many as
+/// among the real faces (a set of men is far from one of women, however well both are aged), and the features of the real faces.
 struct Sets<'a> {
-    others: Vec<&'a Subject>,
+    others: Vec<(&'a Subject, f64)>,
     real: Vec<Tagged<'a>>,
 }
 
@@ -70,22 +71,44 @@ impl<'a> Sets<'a> {
     fn of(subjects: &[&'a Subject], real: &[&'a RealFace], decade: Decade) -> Option<Self> {
         let others: Vec<&Subject> =
             subjects.iter().copied().filter(|subject| subject.person.decade != decade).collect();
-        let real = real.iter().filter(|face| face.person.decade == decade);
-        let real = real.map(|face| tagged(&face.person, &face.seen)).collect::<Option<Vec<_>>>()?;
-        (real.len() >= 4 && others.len() >= 2).then_some(Self { others, real })
+        let real: Vec<&RealFace> = real.iter().copied().filter(|face| face.person.decade == decade).collect();
+        if real.len() < 4 || others.len() < 2 {
+            return None;
+        }
+        let weight = |own: &Subject| {
+            let like = |person: &Person| person.gender == own.person.gender;
+            let real = real.iter().filter(|face| like(&face.person)).count();
+            real as f64 / others.iter().filter(|subject| like(&subject.person)).count() as f64
+        };
+        Some(Self {
+            others: others
+                .iter()
+                .map(|subject| (*subject, weight(subject)))
+                .filter(|(_, weight)| *weight > 0.0)
+                .collect(),
+            real: real.iter().map(|face| Tagged::new(&face.person, &face.seen, 1.0)).collect::<Option<Vec<_>>>()?,
+        })
     }
 }
 
-/// A person's file, and features of one of their portraits.
-type Tagged<'a> = (&'a str, &'a [f32]);
-
-/// Nothing if anybody's are missing.
-fn features<'a>(people: &[&'a Subject], of: impl Fn(&'a Subject) -> &'a Seen) -> Option<Vec<Tagged<'a>>> {
-    people.iter().map(|subject| tagged(&subject.person, of(subject))).collect()
+/// Features of one of a person's portraits.
+#[derive(Clone, Copy)]
+struct Tagged<'a> {
+    file: &'a str,
+    features: &'a [f32],
+    weight: f64,
 }
 
-fn tagged<'a>(person: &'a Person, seen: &'a Seen) -> Option<Tagged<'a>> {
-    Some((&person.file, seen.opinion.features.as_deref()?))
+impl<'a> Tagged<'a> {
+    /// Nothing without the judge's features.
+    fn new(person: &'a Person, seen: &'a Seen, weight: f64) -> Option<Self> {
+        Some(Self { file: &person.file, features: seen.opinion.features.as_deref()?, weight })
+    }
+}
+
+/// Nothing if anybody's are missing.
+fn features<'a>(people: &[(&'a Subject, f64)], of: impl Fn(&'a Subject) -> &'a Seen) -> Option<Vec<Tagged<'a>>> {
+    people.iter().map(|(subject, weight)| Tagged::new(&subject.person, of(subject), *weight)).collect()
 }
 
 /// Squared maximum mean discrepancy under (x·y/d + 1)³ without bias, so that it may be a little below 0. Nobody is compared with
@@ -96,9 +119,11 @@ fn kernel_distance(a: &[Tagged], b: &[Tagged]) -> f64 {
 
 fn kernel_mean(a: &[Tagged], b: &[Tagged]) -> f64 {
     let pairs = a.iter().flat_map(|x| b.iter().map(move |y| (x, y)));
-    let kernels = pairs.filter(|(x, y)| x.0 != y.0).map(|(x, y)| kernel(x.1, y.1));
-    let (sum, count) = kernels.fold((0.0, 0), |(sum, count), kernel| (sum + kernel, count + 1));
-    sum / f64::from(count)
+    let pairs = pairs.filter(|(x, y)| x.file != y.file).map(|(x, y)| (x.weight * y.weight, x, y));
+    let (sum, weights) = pairs.fold((0.0, 0.0), |(sum, weights), (weight, x, y)| {
+        (weight.mul_add(kernel(x.features, y.features), sum), weights + weight)
+    });
+    sum / weights
 }
 
 fn kernel(x: &[f32], y: &[f32]) -> f64 {
@@ -115,6 +140,7 @@ fn kernel(x: &[f32], y: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::label::Gender;
     use crate::evaluate::subject::tests::{real, subject};
     use rand::Rng;
 
@@ -125,8 +151,8 @@ mod tests {
 
     fn between(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
         let names: Vec<String> = (0..a.len() + b.len()).map(|number| number.to_string()).collect();
-        let all = names.iter().map(String::as_str).zip(a.iter().chain(b).map(Vec::as_slice));
-        let all: Vec<Tagged> = all.collect();
+        let all = names.iter().zip(a.iter().chain(b));
+        let all: Vec<Tagged> = all.map(|(file, features)| Tagged { file, features, weight: 1.0 }).collect();
         let (a, b) = all.split_at(a.len());
         kernel_distance(a, b)
     }
@@ -144,6 +170,26 @@ mod tests {
         // d = 1, k(x, y) = (xy + 1)³: within {0, 1} 1, within {2, 3} 343, between 1, 1, 27, 64.
         let distance = between(&[vec![0.0], vec![1.0]], &[vec![2.0], vec![3.0]]);
         assert_eq!(distance, 1.0 + 343.0 - 2.0 * (1.0 + 1.0 + 27.0 + 64.0) / 4.0);
+    }
+
+    #[test]
+    fn women_count_as_much_among_the_aged_as_among_the_real_faces() {
+        let people: Vec<Subject> = (0..72).map(|number| subject(number, 0.0)).collect();
+        let faces: Vec<RealFace> = real(&people).into_iter().filter(|face| face.person.file != "val/7.jpg").collect();
+        let faces: Vec<&RealFace> = faces.iter().collect();
+        let weights = |decade: Decade, gender: Gender| {
+            let sets = Sets::of(&people.iter().collect::<Vec<_>>(), &faces, decade).unwrap();
+            sets.others
+                .iter()
+                .filter(|(own, _)| own.person.gender == Some(gender))
+                .map(|(_, weight)| weight)
+                .sum::<f64>()
+        };
+        let both = |decade| [weights(decade, Gender::Female), weights(decade, Gender::Male)];
+        for (decade, expected) in [(Decade::Tens, [6.0, 6.0]), (Decade::Twenties, [6.0, 5.0])] {
+            let found = both(decade);
+            assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-9), "{found:?}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub struct RealShapes {
 type Life = [Shift; COUNT];
 
 impl RealShapes {
-    pub fn of(faces: &[RealFace]) -> Self {
+    pub fn of(faces: &[&RealFace]) -> Self {
         let life = |of: &dyn Fn(&RealFace) -> bool| {
             let decade = |decade: usize| {
                 let own = faces.iter().filter(|face| face.person.decade.index() == decade && of(face));
@@ -148,7 +148,7 @@ mod tests {
     fn shapes_that_move_as_real_ones_do_have_a_cosine_of_one() {
         // A subject's points move down by 0.01 for each year that they are judged.
         let people: Vec<Subject> = (0..12).map(|number| subject(number, 0.0)).collect();
-        let shapes = RealShapes::of(&real(&people));
+        let shapes = RealShapes::of(&real(&people).iter().collect::<Vec<_>>());
         let people: Vec<&Subject> = people.iter().collect();
         let shape = measure(&people, &shapes).unwrap();
         // What the edit displaces is half of that.
@@ -166,7 +166,7 @@ mod tests {
         for face in faces.iter_mut().filter(|face| face.person.gender == Some(Gender::Male)) {
             face.seen.shape = face.seen.shape.map(|shape| shape.map(&shared::Similarity::scaling(-1.0)));
         }
-        let shapes = RealShapes::of(&faces);
+        let shapes = RealShapes::of(&faces.iter().collect::<Vec<_>>());
         let cosine = |gender| {
             let own: Vec<&Subject> = people.iter().filter(|subject| subject.person.gender == Some(gender)).collect();
             measure(&own, &shapes).unwrap().found.whole_cosine
@@ -178,6 +178,9 @@ mod tests {
     #[test]
     fn a_decade_without_people_leaves_no_shape() {
         let person = subject(0, 0.0);
-        assert!(measure(&[&person], &RealShapes::of(&real(std::slice::from_ref(&person)))).is_none());
+        assert!(
+            measure(&[&person], &RealShapes::of(&real(std::slice::from_ref(&person)).iter().collect::<Vec<_>>()))
+                .is_none()
+        );
     }
 }

@@ -44,6 +44,8 @@ pub struct Steadiness {
 pub struct Judged {
     pub judge: &'static str,
     pub aged: f64,
+    /// Of `aged`, as the faces are only a sample; NaN for one face.
+    pub standard_error: f64,
     pub source: f64,
 }
 
@@ -150,10 +152,12 @@ pub fn summary(faces: Vec<Face>) -> Option<Steadiness> {
     let over = |of: fn(&Face) -> f64| mean(&faces.iter().map(of).collect::<Vec<_>>());
     let years = |of: &dyn Fn(&Face) -> Option<f64>| {
         let years: Vec<f64> = faces.iter().filter_map(of).collect();
-        (!years.is_empty()).then(|| mean(&years))
+        (!years.is_empty()).then_some(years)
     };
     let judged = AGE_JUDGES.into_iter().enumerate().filter_map(|(i, judge)| {
-        Some(Judged { judge, aged: years(&|face| face.years[i])?, source: years(&|face| face.years_source[i])? })
+        let (aged, source) = (years(&|face| face.years[i])?, years(&|face| face.years_source[i])?);
+        let standard_error = deviation(&aged) / (aged.len() as f64 - 1.0).sqrt();
+        Some(Judged { judge, aged: mean(&aged), standard_error, source: mean(&source) })
     });
     Some(Steadiness {
         frames: FRAMES,
@@ -253,6 +257,26 @@ mod tests {
         }
         assert_eq!(spread.inside(&[1.0, 0.0]), 0.0);
         assert!((spread.inside(&[0.0, 1.0]) - 2.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn how_sure_the_wavering_is_is_told() {
+        let face = |number: usize, years: f64| Face {
+            file: format!("val/{number}.jpg"),
+            group: None,
+            lost: 0,
+            years: [Some(years), None],
+            years_source: [Some(0.5), None],
+            pixels: 1.0,
+            pixels_source: 1.0,
+            pixels_edit: 1.0,
+        };
+        let steadiness = summary(vec![face(0, 1.0), face(1, 2.0), face(2, 3.0)]).unwrap();
+        let [judged] = &steadiness.judged[..] else { panic!("{steadiness:?}") };
+        assert_eq!((judged.aged, judged.source), (2.0, 0.5));
+        assert!((judged.standard_error - 1.0 / 3.0f64.sqrt()).abs() < 1e-9, "{judged:?}");
+        assert!(summary(vec![face(0, 1.0)]).unwrap().judged[0].standard_error.is_nan());
+        assert!(summary(Vec::new()).is_none());
     }
 
     #[test]

@@ -194,7 +194,7 @@ fn identity(evaluation: &Evaluation) -> Option<Table> {
 
 fn realism(evaluation: &Evaluation) -> Table {
     let note = "Kernel distance (KID) × 1000 of MobileNetV2 features to real faces of the decade: faces of other decades aged to it, \
-                the same faces as they are, and two halves of the real faces.";
+                the same faces as they are, and two halves of the real faces. Women count as much among the aged as among the real ones.";
     let mut table = Table::new("Realism", note, &["decade", "aged to it", "as they are", "two halves", "aged faces"]);
     for row in &evaluation.realism {
         let thousandths = [row.aged, row.source, row.halves].map(|value| number(1000.0 * value, 2));
@@ -227,7 +227,7 @@ fn limits(evaluation: &Evaluation) -> Table {
 fn groups(evaluation: &Evaluation) -> Table {
     let note = "Errors by gender and group, smaller is better; in brackets the ratio to the mean of the groups. Above 1.2: ! surely, ? \
                 perhaps by chance (within a standard error, or too few people to tell). The kernel distance here is the mean \
-                over the decades, to real faces of the group.";
+                over the decades, to real faces of the group; how sure it and shape are counts those faces as a sample too.";
     let what = evaluation.groups.first().map_or(&[][..], |group| &group.errors);
     let header: Vec<&str> = ["group", "people"].into_iter().chain(what.iter().map(|error| error.what)).collect();
     let mut table = Table::new(format!("Fairness (flagged above {UNFAIR} times)"), note, &header);

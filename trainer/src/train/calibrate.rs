@@ -243,7 +243,7 @@ mod tests {
             let up =
                 Tensor::arange(COUNT as i64, (Kind::Float, Device::Cpu)).repeat([crate::nets::CODES]).view([-1, 1])
                     * 0.02;
-            let _ = head.prototypes.colour.shallow_clone().copy_(&up.expand_as(&head.prototypes.colour));
+            head.prototypes.colour.shallow_clone().copy_(&up.expand_as(&head.prototypes.colour));
             let _ = head.prototypes.place.shallow_clone().fill_(5.0);
             let _ = head.visitor.weight.shallow_clone().normal_(0.0, 1.0);
         });

@@ -1,7 +1,7 @@
 //! The training loop: a recipe and a cache of faces come in; checkpoints, losses, previews and a report go out, and
 //! [`crate::export`] makes a bundle of the last checkpoint.
 //!
-//! A run with head `edit` begins with the net of [`visitor`]. The order of a step is the order of the files: [`batches`] → [`step`] ([`model`], [`losses`], [`pool`], [`optimizer`]) →
+//! A run with head `edit` begins with the net of [`visitor`] and ends with [`calibrate`]. The order of a step is the order of the files: [`batches`] → [`step`] ([`model`], [`losses`], [`pool`], [`optimizer`]) →
 //! [`checkpoint`], [`log`], [`preview`], [`report`].
 //!
 //! # Glossary

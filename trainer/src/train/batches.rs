@@ -168,6 +168,13 @@ impl<'a> Batches<'a> {
     }
 }
 
+/// Up to `most` training faces of a decade, at equal distances among all of them.
+pub fn spread(cache: &Cache, decade: Decade, most: usize) -> Vec<Draw> {
+    let indices = cache.indices(Split::Train, decade);
+    let apart = (indices.len() / most).max(1);
+    indices.iter().step_by(apart).take(most).map(|&index| Draw { index, mirrored: false }).collect()
+}
+
 /// Reads faces of the cache into tensors.
 pub fn load(cache: &Cache, draws: &[Draw], device: Device) -> Result<Faces, BatchError> {
     let side = cache.side();

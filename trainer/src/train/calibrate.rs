@@ -3,10 +3,10 @@
 //! ([`crate::nets::LIFTS`]) is moved until that net reads in aged faces what the recipe says ([`crate::recipe::Calibration`]).
 
 use super::TrainError;
-use super::batches::{self, Draw, condition};
+use super::batches::{self, condition};
 use super::random::{Purpose, stream};
 use super::visitor::{Readings, varied};
-use crate::data::cache::{Cache, Split};
+use crate::data::cache::Cache;
 use crate::nets::{EditHead, Generator, LIFTS, Visitor};
 use serde::{Deserialize, Serialize};
 use shared::{Decade, decade};
@@ -101,10 +101,7 @@ impl<'a> Calibrator<'a> {
         device: Device,
     ) -> Result<Self, TrainError> {
         let of = |decade: Decade| {
-            let indices = cache.indices(Split::Train, decade);
-            let apart = (indices.len() / FACES).max(1);
-            let draws: Vec<_> =
-                indices.iter().step_by(apart).take(FACES).map(|&index| Draw { index, mirrored: false }).collect();
+            let draws = batches::spread(cache, decade, FACES);
             (!draws.is_empty()).then(|| batches::load(cache, &draws, device).map(|faces| faces.pictures))
         };
         let faces = Decade::ALL.into_iter().filter_map(of).collect::<Result<_, _>>()?;

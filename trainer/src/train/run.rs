@@ -145,7 +145,7 @@ impl Run<'_> {
         if old.name != new.name || old.data != new.data || nets(&old) != nets(new) {
             return other("recipe");
         }
-        if old.training != new.training || old.losses != new.losses {
+        if old.training != new.training || old.losses != new.losses || old.calibration != new.calibration {
             println!("note: the recipe's numbers have changed since the run was started");
         }
         Ok(())
@@ -193,7 +193,7 @@ impl Run<'_> {
             let stopped = stop.asked();
             let last = stopped || self.state.step == end;
             if !stopped && self.state.step == self.total {
-                self.calibrate(cache, compute)?;
+                self.calibrate(cache, compute, readings)?;
             }
             if last || self.state.step.is_multiple_of(training.checkpoint_every) {
                 log.sync().map_err(write(log_path.clone()))?;
@@ -232,20 +232,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What the frozen visitor net reads in real faces, where the recipe holds aged faces against it.
+    /// What the frozen visitor net reads in real faces, where the recipe holds aged faces against it, in training or after it.
     fn readings(&self, cache: &Cache, compute: Compute) -> Result<Option<Readings>, TrainError> {
-        let head = self.model.g().edit.as_ref().filter(|_| self.recipe.losses.judge > 0.0);
+        let asked = self.recipe.losses.judge > 0.0 || self.recipe.calibration.is_some();
+        let head = self.model.g().edit.as_ref().filter(|_| asked);
         let read = |head: &EditHead| Readings::of(cache, &head.visitor, self.recipe.training.seed, compute.device);
         Ok(head.map(read).transpose()?)
     }
 
     /// The last thing to be done: moves the lifts of the generator that is shown, where the recipe says so.
-    fn calibrate(&self, cache: &Cache, compute: Compute) -> Result<(), TrainError> {
+    fn calibrate(&self, cache: &Cache, compute: Compute, readings: Option<Readings>) -> Result<(), TrainError> {
         let shown = self.model.shown();
-        let Some((recipe, head)) = self.recipe.calibration.zip(shown.edit.as_ref()) else { return Ok(()) };
+        let (Some(recipe), Some(head), Some(readings)) = (self.recipe.calibration, &shown.edit, readings) else {
+            return Ok(());
+        };
         println!("calibration: what the visitor net reads in aged faces, 10s to 60s (0 to 5)");
         let seed = self.recipe.training.seed;
-        let readings = Readings::of(cache, &head.visitor, seed, compute.device)?;
         let calibrated = Calibrator::new(cache, shown, head, seed, compute.device)?.run(readings, recipe.off);
         println!("{calibrated}");
         let path = self.dir.join(calibrate::FILE_NAME);

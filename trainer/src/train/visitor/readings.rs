@@ -25,10 +25,7 @@ impl Readings {
     pub fn of(cache: &Cache, net: &Visitor, seed: u64, device: Device) -> Result<Self, VisitorError> {
         let mut readings = std::array::from_fn(|decade| decade as f32);
         for decade in Decade::ALL {
-            let indices = cache.indices(Split::Train, decade);
-            let apart = (indices.len() / READ).max(1);
-            let draws: Vec<_> =
-                indices.iter().step_by(apart).take(READ).map(|&index| Draw { index, mirrored: false }).collect();
+            let draws = batches::spread(cache, decade, READ);
             let mut rng = stream(seed, Purpose::Readings, decade.index() as u64);
             let mut sum = 0.0;
             for part in draws.chunks(48) {

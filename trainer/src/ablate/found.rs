@@ -14,6 +14,9 @@ pub struct Found {
     pub real_faces: usize,
     /// Of the generator's file.
     pub bytes: usize,
+    /// Of a decade, see [`super::clock`]; told anew whenever an ablation ends, of all rows together.
+    #[serde(default)]
+    pub milliseconds: Option<f64>,
     pub ages: Vec<Ages>,
     /// Recognition distance in the 10s and the 60s.
     pub distance: Option<[f64; 2]>,
@@ -61,6 +64,7 @@ impl Found {
             people: evaluation.people + evaluation.not_found,
             real_faces: evaluation.real_faces,
             bytes: evaluation.bundle.bytes,
+            milliseconds: None,
             ages: ages.collect(),
             distance: evaluation.identity.as_ref().map(|identity| ends(&identity.distance)),
             verified: evaluation.identity.as_ref().map(|identity| least(&identity.verified)),

@@ -1,7 +1,9 @@
 //! `trainer ablate`: what does each part of a recipe give? The recipe is trained, exported and judged once as it is and once a row
-//! with one thing left out or changed ([`rows`]); a page with tables and previews goes out ([`page`]). What is done already is
+//! with one thing left out or changed ([`rows`]), and all are timed by turns ([`clock`]); a page with tables and previews goes out
+//! ([`page`]). What is done already is
 //! left out, so that the same command goes on after an interruption.
 
+mod clock;
 mod found;
 mod page;
 mod rows;
@@ -13,6 +15,7 @@ use crate::pipeline::{PipelineError, prepared, stage};
 use crate::recipe::{Recipe, RecipeError};
 use crate::train::checkpoint::{Checkpoint, FOLDER};
 use crate::train::{self, TrainError, visitor};
+use edge::ager::AgerError;
 use edge::bundle::{Bundle, BundleError};
 use edge::files::write_atomic;
 use found::Found;
@@ -71,6 +74,8 @@ pub enum AblateError {
     Evaluate(#[from] EvaluateError),
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Ager(#[from] AgerError),
     #[error("cannot write `{path}`: {source}")]
     Write { path: PathBuf, source: io::Error },
 }
@@ -92,7 +97,8 @@ pub fn run(args: &Args) -> Result<(), AblateError> {
         let minutes = started.elapsed().as_secs_f64() / 60.0 / (i + 1) as f64;
         println!("about {:.0} minutes left", minutes * (missing.len() - i - 1) as f64);
     }
-    let done = ablation.done(&rows);
+    let mut done = ablation.done(&rows);
+    ablation.time(&mut done)?;
     ablation.write(&done)?;
     tables(&done).iter().for_each(|table| print!("\n{}", table.to_text()));
     println!("\n{}: {}, {}, {}", out.display(), page::PAGE, page::MARKDOWN, page::JSON);
@@ -130,6 +136,10 @@ impl Ablation<'_> {
         ((found.recipe.as_str(), found.people, found.real_faces) == asked).then_some(found)
     }
 
+    fn bundle(&self, row: &Row) -> PathBuf {
+        self.out.join(&row.name).join("bundle")
+    }
+
     fn numbers(&self, row: &Row) -> PathBuf {
         self.out.join(&row.name).join("found.json")
     }
@@ -151,7 +161,7 @@ impl Ablation<'_> {
             threads: self.args.threads,
         };
         train::run(&training).map_err(|source| AblateError::Train { row: row.name.clone(), source })?;
-        let bundle = run.join("bundle");
+        let bundle = self.bundle(row);
         let words =
             [run.as_os_str(), OsStr::new("--out"), bundle.as_os_str(), OsStr::new("--cache"), cache.as_os_str()];
         let words = stage(words).map_err(PipelineError::from)?;
@@ -196,6 +206,14 @@ impl Ablation<'_> {
         };
         let recipe = Recipe::find(&run.join("recipe.toml").display().to_string());
         run.join(visitor::FILE_NAME).exists() && recipe.is_ok_and(alike)
+    }
+
+    /// Times all rows together.
+    fn time(&self, done: &mut [Done]) -> Result<(), AblateError> {
+        let bundles: Result<Vec<_>, _> = done.iter().map(|(row, _)| Bundle::read(&self.bundle(row))).collect();
+        let all = clock::by_turns(&bundles?)?;
+        done.iter_mut().zip(all).for_each(|((_, found), milliseconds)| found.milliseconds = Some(milliseconds));
+        Ok(())
     }
 
     /// Writes the page, the tables and the numbers.

@@ -1,6 +1,8 @@
 //! What an ablation trains: a recipe comes in; the same recipe, each time with one thing left out or changed, goes out.
 
+use crate::nets::Head;
 use crate::recipe::{Recipe, RecipeError};
+use std::ops::RangeInclusive;
 use toml::{Table, Value};
 
 /// The unchanged recipe where the teacher's part ends: rows of the whole training go on from there.
@@ -22,8 +24,9 @@ pub struct Row {
     pub steps: Option<u64>,
 }
 
-/// Channels that a recipe may ask for, at most.
-const WIDEST: i64 = 512;
+/// Widths that are worth a row: narrower nets have layers that stay float ([`crate::quantize::layers::LEAST_CHANNELS`]), and recipes
+/// may ask for no wider ones.
+const WIDTHS: RangeInclusive<i64> = 8..=512;
 const UNCHANGED: &str = "as it is";
 
 impl Row {
@@ -58,13 +61,24 @@ pub fn rows(base: &Recipe) -> Result<Vec<Row>, RecipeError> {
     add("no-contrast", "without contrast", &[("prototypes.gains", Some(vec![0.0; 3].into()))], false, steps)?;
     add("no-colour", "without colour", &[("prototypes.colour", off())], false, steps)?;
     add("no-wrinkles", "without wrinkles", &[("prototypes.wrinkles", off())], false, steps)?;
-    let widths = [base.generator.width * 3 / 2, base.generator.width * 2];
-    for width in widths.into_iter().filter(|width| *width <= WIDEST) {
+    let generator = &base.generator;
+    let widths = [generator.width / 2, generator.width * 3 / 2, generator.width * 2];
+    for width in widths.into_iter().filter(|width| WIDTHS.contains(width)) {
         let (name, says) = (format!("width-{width}"), format!("{width} channels wide"));
         add(&name, &says, &[("generator.width", Some(width.into()))], false, steps)?;
     }
+    if generator.blocks > 1 {
+        let blocks = generator.blocks / 2;
+        let (name, says) = (format!("blocks-{blocks}"), format!("{blocks} residual blocks"));
+        add(&name, &says, &[("generator.blocks", Some((blocks as i64).into()))], false, steps)?;
+    }
+    add("inverted", "inverted residual blocks", &[("generator.block", Some("inverted".into()))], false, steps)?;
+    if generator.head == Head::Edit && base.data.side.is_multiple_of(16) {
+        let stride = [("generator.stem_stride", Some(Value::Integer(4)))];
+        add("stem-4", "a first layer that strides by 4", &stride, false, steps)?;
+    }
     let side = base.data.side / 2;
-    if side >= 64 && side.is_multiple_of(8) {
+    if side >= 64 && i64::from(side) % (4 * generator.stem_stride) == 0 {
         let (name, says) = (format!("side-{side}"), format!("crops of {side} pixels"));
         add(&name, &says, &[("data.side", Some(side.into()))], false, steps)?;
     }
@@ -87,7 +101,7 @@ pub fn rows(base: &Recipe) -> Result<Vec<Row>, RecipeError> {
     Ok(rows)
 }
 
-/// The recipe with the changes; `None` where one of them finds nothing to change.
+/// The recipe with the changes; `None` where they leave it as it is, or want to remove what it has not.
 fn changed(base: &Recipe, says: &str, changes: &[Change]) -> Option<Result<Recipe, RecipeError>> {
     let mut table: Table = base.text.parse().ok()?;
     for (key, value) in changes {
@@ -96,19 +110,22 @@ fn changed(base: &Recipe, says: &str, changes: &[Change]) -> Option<Result<Recip
             Some(section) => table.get_mut(section)?.as_table_mut()?,
             None => &mut table,
         };
-        let before = match value {
-            Some(value) => table.insert(key.to_owned(), value.clone()),
-            None => table.remove(key),
-        };
-        before.filter(|before| Some(before) != value.as_ref())?;
+        match value {
+            Some(value) => drop(table.insert(key.to_owned(), value.clone())),
+            None => drop(table.remove(key)?),
+        }
     }
     let name = format!("{}, {says}", base.name);
-    Some(Recipe::parse(&name, &format!("# {name}\n{table}")))
+    let recipe = Recipe::parse(&name, &format!("# {name}\n{table}"));
+    let same = |recipe: &Recipe| Recipe { text: base.text.clone(), ..recipe.clone() } == *base;
+    let void = !changes.is_empty() && recipe.as_ref().is_ok_and(same);
+    (!void).then_some(recipe)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::BlockKind;
 
     #[test]
     fn each_row_of_the_kiosk_differs_from_it_in_what_it_says() {
@@ -127,6 +144,9 @@ mod tests {
         assert_eq!(find("no-contrast").recipe.prototypes.unwrap().gains, [0.0; 3]);
         assert_eq!(find("width-32").recipe.generator.width, 32);
         assert_eq!(find("side-64").recipe.data.side, 64);
+        assert_eq!((find("width-8").recipe.generator.width, find("blocks-2").recipe.generator.blocks), (8, 2));
+        assert_eq!(find("inverted").recipe.generator.block, BlockKind::Inverted);
+        assert_eq!(find("stem-4").recipe.generator.stem_stride, 4);
         assert!(find("no-prototypes").recipe.prototypes.is_none());
         assert!(find("no-calibration").recipe.calibration.is_none() && find("no-cycle").recipe.calibration.is_some());
     }
@@ -135,7 +155,9 @@ mod tests {
     fn a_recipe_without_prototypes_and_teacher_has_no_rows_about_them() {
         let rows = rows(&Recipe::find("paper").unwrap()).unwrap();
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-        assert_eq!(names, [WHOLE, "width-96", "width-128", "side-64", "no-adversarial", "no-cycle", "no-identity"]);
+        let shapes = ["width-32", "width-96", "width-128", "blocks-3", "inverted", "side-64"];
+        let losses = ["no-adversarial", "no-cycle", "no-identity"];
+        assert_eq!(names, [&[WHOLE], &shapes[..], &losses].concat());
         assert!(rows.iter().all(|row| !row.taught && row.steps.is_none()));
     }
 

@@ -4,8 +4,8 @@
 use super::onnx::{Attribute, GraphBuilder};
 use super::operators::{Walk, values};
 use crate::nets::{
-    BLACK, CODES, COLOUR_REACH, DEEPENS, DEEPEST, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS, ROWS, SPARED,
-    SPARED_AT_MOST, STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
+    BLACK, CODES, COLOUR_REACH, DEEPENS, DEEPEST, DRAWN, EditHead, FADES, FLOW_REACH, FLOW_SHARE, GAINS, GROWS,
+    GeneratorConfig, ROWS, SPARED, SPARED_AT_MOST, STEEPNESS, TEXTURE_REACH, Unit, Visitor, WRINKLES, doubling,
 };
 use crate::prior::filters::{BAND_SIGMAS, LUMA, gaussian};
 use shared::decade;
@@ -83,12 +83,13 @@ fn silu(graph: &mut GraphBuilder, name: &str, x: &str) -> String {
 pub fn outputs(
     graph: &mut GraphBuilder,
     head: &EditHead,
-    size: i64,
+    config: &GeneratorConfig,
     face: &str,
     told: &Told,
     drawn: &str,
     middle: &str,
 ) {
+    let size = config.size;
     let (half, coarse) = (size / 2, size / FLOW_SHARE);
     let prototypes = &head.prototypes;
 
@@ -118,6 +119,7 @@ pub fn outputs(
     let wrinkles = graph.reshape("prototype.wrinkles", &wrinkles, &[1, 1, size, size]);
 
     // What the convolutions drew is added.
+    let drawn = &patched(graph, config, "own", drawn, DRAWN, half);
     let reach = |graph: &mut GraphBuilder, name: &str, x: &str, reach: f64| {
         let bounded = graph.tanh(&format!("{name}.bounded"), x);
         let reach = graph.floats(&format!("{name}.reach"), &[1], &[reach as f32]);
@@ -134,10 +136,11 @@ pub fn outputs(
     let mask = graph.sigmoid("mask", &mask);
     let own = graph.channels("own.texture.logits", drawn, 7..11);
     let own = reach(graph, "own.texture.four", &own, TEXTURE_REACH);
-    let own = shuffle(graph, "own.texture", &own, 1, half);
+    let own = shuffle(graph, "own.texture", &own, [1, 2, half]);
     let texture = graph.add("texture", &wrinkles, &own);
     let walk = Walk::padded(1);
     let moved = graph.conv("own.flow.logits", middle, &head.flow.weight, Some(&head.flow.bias), walk);
+    let moved = patched(graph, config, "own.flow.patched", &moved, 2, coarse);
     let moved = reach(graph, "own.flow", &moved, FLOW_REACH);
     graph.add("flow", &flow, &moved);
 
@@ -247,13 +250,28 @@ fn doubled(graph: &mut GraphBuilder, name: &str, x: &str, channels: i64, side: i
     let planes = graph.reshape(&format!("{name}.planes"), x, &[channels, 1, side, side]);
     let padded = graph.reflect(&format!("{name}.padded"), &planes, 1);
     let four = graph.conv(&format!("{name}.four"), &padded, &doubling(Device::Cpu), None, Walk::padded(0));
-    shuffle(graph, name, &four, channels, side)
+    shuffle(graph, name, &four, [channels, 2, side])
 }
 
-/// `[…, 4, side, side]` with four pixels a place → `[1, channels, 2 · side, 2 · side]`.
-fn shuffle(graph: &mut GraphBuilder, name: &str, x: &str, channels: i64, side: i64) -> String {
-    let split = graph.reshape(&format!("{name}.split"), x, &[channels, 2, 2, side, side]);
+/// What a layer drew, with all its places side by side ([`GeneratorConfig::patch`]): `[1, channels, side, side]`.
+fn patched(
+    graph: &mut GraphBuilder,
+    config: &GeneratorConfig,
+    name: &str,
+    x: &str,
+    channels: i64,
+    side: i64,
+) -> String {
+    match config.patch() {
+        1 => x.to_owned(),
+        patch => shuffle(graph, name, x, [channels, patch, side / patch]),
+    }
+}
+
+/// As `pixel_shuffle`: `[…, channels · by · by, side, side]` → `[1, channels, by · side, by · side]`.
+fn shuffle(graph: &mut GraphBuilder, name: &str, x: &str, [channels, by, side]: [i64; 3]) -> String {
+    let split = graph.reshape(&format!("{name}.split"), x, &[channels, by, by, side, side]);
     let order = [("perm", Attribute::Ints(vec![0, 3, 1, 4, 2]))];
     let woven = graph.node("Transpose", &[&split], &format!("{name}.woven"), &order);
-    graph.reshape(name, &woven, &[1, channels, 2 * side, 2 * side])
+    graph.reshape(name, &woven, &[1, channels, by * side, by * side])
 }

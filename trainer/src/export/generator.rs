@@ -39,7 +39,7 @@ pub fn graph(generator: &Generator, quantization: Quantization, features: &[Stag
     let drawn = generator.stages().into_iter().fold(face.clone(), |x, stage| writer.stage(generator, stage, &x));
     let mut graph = writer.graph;
     if let (Some(head), Some(told)) = (&generator.edit, &told) {
-        edit::outputs(&mut graph, head, size, &face, told, &drawn, &generator.middle().name());
+        edit::outputs(&mut graph, head, &config, &face, told, &drawn, &generator.middle().name());
     } else {
         graph.tanh("aged", &drawn);
         graph.output("aged", &[1, 3, size, size]);
@@ -58,7 +58,7 @@ pub fn feature_dims(config: &GeneratorConfig, stage: Stage) -> [i64; 4] {
         Stage::Down(n) => (width << (n + 1), size >> (n + 1)),
         Stage::Join | Stage::Block(_) => (4 * width, size / 4),
         Stage::Up(n) => ((4 * width) >> (n + 1), (size / 4) << (n + 1)),
-        Stage::Head => (if config.head == Head::Edit { DRAWN } else { 3 }, size),
+        Stage::Head => (if config.head == Head::Edit { DRAWN * config.patch() * config.patch() } else { 3 }, size),
     };
     [1, channels, side, side]
 }
@@ -76,8 +76,8 @@ impl Writer {
         let name = &stage.name();
         let channels = feature_dims(&self.config, stage)[1];
         match stage {
-            Stage::Stem => self.conv_norm_relu(name, &generator.stem, x, channels),
-            Stage::Down(n) => self.conv_norm_relu(name, &generator.downs[n], x, channels),
+            Stage::Stem => self.conv_norm_relu(name, &generator.stem, x),
+            Stage::Down(n) => self.conv_norm_relu(name, &generator.downs[n], x),
             Stage::Join => {
                 let features = self.conv(&format!("{name}.features"), &generator.join.features, x);
                 let planes = self.planes(name, generator.join.maps.as_ref());
@@ -116,14 +116,18 @@ impl Writer {
     }
 
     fn block(&mut self, name: &str, block: &ResidualBlock, x: &str, channels: i64) -> String {
-        let y = self.conv_norm_relu(&format!("{name}.first"), &block.first, x, channels);
+        let mut y = self.conv_norm_relu(&format!("{name}.first"), &block.first, x);
+        if let Some(between) = &block.between {
+            y = self.conv_norm_relu(&format!("{name}.between"), between, &y);
+        }
         let y = self.conv(&format!("{name}.second"), &block.second, &y);
         let y = self.graph.instance_norm(&format!("{name}.second.norm"), &y, channels);
         let y = self.film(&format!("{name}.film"), block.film.as_ref(), y, channels);
         self.graph.add(name, x, &y)
     }
 
-    fn conv_norm_relu(&mut self, name: &str, conv: &Conv, x: &str, channels: i64) -> String {
+    fn conv_norm_relu(&mut self, name: &str, conv: &Conv, x: &str) -> String {
+        let channels = conv.bias.size()[0];
         let y = self.conv(&format!("{name}.conv"), conv, x);
         let y = self.graph.instance_norm(&format!("{name}.norm"), &y, channels);
         self.graph.relu(name, &y)
@@ -134,7 +138,7 @@ impl Writer {
             Padding::Zeros(n) => (x.to_owned(), n),
             Padding::Reflect(n) => (self.graph.reflect(&format!("{name}.pad"), x, n), 0),
         };
-        let walk = Walk { stride: conv.stride, zeros, groups: 1 };
+        let walk = Walk { stride: conv.stride, zeros, groups: conv.groups };
         self.graph.conv(name, &x, &conv.weight, Some(&conv.bias), walk)
     }
 
@@ -159,29 +163,27 @@ mod tests {
     use super::*;
     use crate::export::bundle::{Origin, manifest};
     use crate::export::engine::{Engine, MirrorEngine, TchEngine};
-    use crate::export::testing::{conditions, face, generator};
+    use crate::export::testing::{conditions, face, generator, shaped, shapes};
     use crate::nets::{ConditionMode, Prototypes};
 
     #[test]
     fn the_float_graph_in_tract_is_the_net_in_tch() {
-        for head in [Head::Rgb, Head::Edit] {
-            for condition in [ConditionMode::Join, ConditionMode::Film] {
-                let generator = generator(head, condition);
-                fill_prototypes(&generator);
-                let stages = default_features(&generator);
-                let onnx = graph(&generator, Quantization::None, &stages).unwrap();
-                let manifest =
-                    manifest(&Origin::untrained(), &generator.config, Quantization::None, &stages, &onnx).unwrap();
-                let mut tract = MirrorEngine::new(&manifest, &onnx).unwrap();
-                let mut tch = TchEngine::new(&generator, &stages);
-                for age in conditions() {
-                    let (a, b) = (tract.run(&face(32), &age).unwrap(), tch.run(&face(32), &age).unwrap());
-                    assert!(largest(&a.aged, &b.aged) < 1e-4, "{head:?} {condition:?}");
-                    let all = stages.len() + usize::from(head == Head::Edit); // with the flow
-                    assert_eq!((a.features.len(), b.features.len()), (all, all));
-                    for ((name, a), (other, b)) in a.features.iter().zip(&b.features) {
-                        assert!(name == other && largest(a, b) < 1e-4, "{head:?} {condition:?} {name}");
-                    }
+        for config in shapes() {
+            let generator = shaped(config);
+            fill_prototypes(&generator);
+            let stages = default_features(&generator);
+            let onnx = graph(&generator, Quantization::None, &stages).unwrap();
+            let manifest = manifest(&Origin::untrained(), &config, Quantization::None, &stages, &onnx).unwrap();
+            let mut tract = MirrorEngine::new(&manifest, &onnx).unwrap();
+            let mut tch = TchEngine::new(&generator, &stages);
+            let face = face(config.size as usize);
+            for age in conditions() {
+                let (a, b) = (tract.run(&face, &age).unwrap(), tch.run(&face, &age).unwrap());
+                assert!(largest(&a.aged, &b.aged) < 1e-4, "{config:?}");
+                let all = stages.len() + usize::from(config.head == Head::Edit); // with the flow
+                assert_eq!((a.features.len(), b.features.len()), (all, all));
+                for ((name, a), (other, b)) in a.features.iter().zip(&b.features) {
+                    assert!(name == other && largest(a, b) < 1e-4, "{config:?} {name}");
                 }
             }
         }

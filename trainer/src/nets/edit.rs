@@ -2,7 +2,8 @@
 //! constants in the frame of the mean shape, mixed by how far the target decade is from the apparent one; the convolutions
 //! draw what this face needs beyond them. Paint first, then reshape: [`Edit::apply`].
 
-use super::layers::{Conv, Padding, Precision};
+use super::generator::GeneratorConfig;
+use super::layers::{Conv, Padding};
 use super::visitor::{CODES, Visitor};
 use crate::prior::filters::{bands, luma};
 use shared::decade;
@@ -64,7 +65,8 @@ pub struct EditHead {
     pub prototypes: Prototypes,
     /// `[2]`, see [`LIFTS`]; not trained.
     pub lifts: Tensor,
-    /// Draws the displacement field from the middle features, `[N, 2, S/8, S/8]`.
+    /// Draws the displacement field from the middle features, `[N, 2, S/8, S/8]` once it is shuffled
+    /// ([`GeneratorConfig::patch`]).
     pub flow: Conv,
     size: i64,
 }
@@ -110,7 +112,8 @@ pub struct Ages<'a> {
 }
 
 impl EditHead {
-    pub fn new(path: &Path, size: i64, middle_channels: i64, precision: Precision) -> Self {
+    pub fn new(path: &Path, config: &GeneratorConfig) -> Self {
+        let GeneratorConfig { size, precision, .. } = *config;
         let (half, coarse) = (size / 2, size / FLOW_SHARE);
         let constant = |name: &str, rows: i64, values: i64| path.zeros_no_train(name, &[rows, values]);
         let prototypes = Prototypes {
@@ -123,7 +126,8 @@ impl EditHead {
         };
         let visitor = Visitor::new(&(path / "visitor"));
         visitor.freeze();
-        let flow = Conv::new(path / "reshape", (middle_channels, 2), 3, 1, Padding::Zeros(1), precision);
+        let places = config.patch() * config.patch();
+        let flow = Conv::new(path / "reshape", (4 * config.width, 2 * places), 3, 1, Padding::Zeros(1), precision);
         flow.quieten();
         let lifts = path.zeros_no_train("lifts", &[2]);
         tch::no_grad(|| lifts.shallow_clone().copy_(&Tensor::from_slice(&LIFTS)));
@@ -253,13 +257,14 @@ pub fn doubling(device: Device) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nets::layers::Precision;
+    use crate::export::testing::config;
+    use crate::nets::{ConditionMode, Head};
     use tch::nn;
 
     fn head() -> EditHead {
         tch::manual_seed(3);
         let store = nn::VarStore::new(Device::Cpu);
-        let head = EditHead::new(&store.root(), 32, 8, Precision::F32);
+        let head = EditHead::new(&store.root(), &config(Head::Edit, ConditionMode::Film));
         tch::no_grad(|| {
             for tensor in
                 [&head.prototypes.colour, &head.prototypes.gains, &head.prototypes.wrinkles, &head.prototypes.flow]

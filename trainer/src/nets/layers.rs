@@ -20,12 +20,14 @@ pub enum Precision {
 /// `[N, I, H, W]` → `[N, O, H', W']`.
 #[derive(Debug)]
 pub struct Conv {
-    /// `[O, I, K, K]`
+    /// `[O, I / groups, K, K]`
     pub weight: Tensor,
     /// `[O]`
     pub bias: Tensor,
     pub stride: i64,
     pub padding: Padding,
+    /// 1, or as many as channels, each of which is convolved by itself.
+    pub groups: i64,
     precision: Precision,
 }
 
@@ -52,8 +54,14 @@ impl Conv {
             bias: path.var("bias", &[outputs], Init::Const(0.0)),
             stride,
             padding,
+            groups: 1,
             precision,
         }
+    }
+
+    /// Each of the channels by itself, stride 1.
+    pub fn depthwise(path: Path, channels: i64, kernel: i64, padding: Padding, precision: Precision) -> Self {
+        Self { groups: channels, ..Self::new(path, (1, channels), kernel, 1, padding, precision) }
     }
 
     /// Weights a tenth as large as usual, for a layer whose first words should be small.
@@ -69,7 +77,7 @@ impl Conv {
             Padding::Reflect(n) => (x.reflection_pad2d([n, n, n, n]), 0),
         };
         let [x, w, b] = cast([&padded, &self.weight, &self.bias], self.precision);
-        x.conv2d(&w, Some(&b), [self.stride; 2], [zeros; 2], [1, 1], 1)
+        x.conv2d(&w, Some(&b), [self.stride; 2], [zeros; 2], [1, 1], self.groups)
     }
 }
 

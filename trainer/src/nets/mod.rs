@@ -16,7 +16,7 @@ pub use edit::{
     GAINS, GROWS, LIFTS, Prototypes, ROWS, SPARED, SPARED_AT_MOST, TEXTURE_REACH, WRINKLES, doubling,
 };
 pub use generator::{
-    AGE_MAPS, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,
+    AGE_MAPS, BlockKind, ConditionMode, Film, Generator, GeneratorConfig, Head, Join, Output, ResidualBlock, Stage,
 };
 pub use layers::{Conv, INSTANCE_NORM_EPSILON, Padding, Precision, TransposedConv, instance_norm};
 pub use visitor::{Block, CODES, Impression, STEEPNESS, Unit, Visitor, halved};

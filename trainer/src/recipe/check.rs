@@ -1,7 +1,7 @@
 //! A recipe as it is written ([`Raw`]) comes in; checked key by key, a [`Recipe`] or what is wrong with it ([`Flaw`]) goes out.
 
 use super::{Calibration, Data, Length, Recipe, Topology, Training, VisitorRecipe, Weights};
-use crate::nets::{ConditionMode, DiscriminatorConfig, GeneratorConfig, Head, Precision};
+use crate::nets::{BlockKind, ConditionMode, DiscriminatorConfig, GeneratorConfig, Head, Precision};
 use crate::prior::Strengths;
 use crate::train::optimizer::Method;
 use serde::Deserialize;
@@ -27,6 +27,10 @@ pub(super) struct Raw {
 struct RawGenerator {
     width: i64,
     blocks: usize,
+    #[serde(default)]
+    block: BlockKind,
+    /// The head's own unless given.
+    stem_stride: Option<i64>,
     head: Head,
     condition: ConditionMode,
     #[serde(default)]
@@ -123,12 +127,19 @@ impl Data {
 
 impl RawGenerator {
     fn check(self, side: u32) -> Result<GeneratorConfig, Flaw> {
-        let Self { width, blocks, head, condition, skips, precision } = self;
+        let Self { width, blocks, block, stem_stride, head, condition, skips, precision } = self;
         need((1..=512).contains(&width), "generator.width", width, "1 to 512")?;
         need((1..=32).contains(&blocks), "generator.blocks", blocks, "1 to 32")?;
-        let fits = head == Head::Rgb || side.is_multiple_of(8);
-        need(fits, "data.side", side, "a multiple of 8 with head \"edit\"")?;
-        Ok(GeneratorConfig { size: side.into(), width, blocks, head, condition, skips, precision })
+        let stem_stride = stem_stride.unwrap_or_else(|| head.stem_stride());
+        let known = match head {
+            Head::Rgb => stem_stride == 1,
+            Head::Edit => [2, 4].contains(&stem_stride),
+        };
+        need(known, "generator.stem_stride", stem_stride, "1 with head \"rgb\", 2 or 4 with head \"edit\"")?;
+        let fits = i64::from(side) % (4 * stem_stride) == 0;
+        need(fits, "data.side", side, "a multiple of four times the stem's stride: 8 or 16 with head \"edit\"")?;
+        let size = side.into();
+        Ok(GeneratorConfig { size, width, blocks, block, stem_stride, head, condition, skips, precision })
     }
 }
 

@@ -43,6 +43,7 @@ fn each_impossible_value_is_named_with_what_is_allowed() {
         ("\"single\"", "\"pair\"", "data.from", "Tens"),
         ("width = 8", "width = 0", "generator.width", "0"),
         ("blocks = 2", "blocks = 99", "generator.blocks", "99"),
+        ("blocks = 2", "blocks = 2\nstem_stride = 3", "generator.stem_stride", "3"),
         ("conditioned = true", "conditioned = false", "discriminator.conditioned", "false"),
         ("batch = 4", "batch = 0", "training.batch", "0"),
         ("steps = 60", "steps = 60\nepochs = 1", "training.epochs", "60"),

@@ -3,55 +3,17 @@
 //! A face `[N, 3, S, S]` and a condition `[N, 6]` come in; an [`Output`] goes out. The walk is cut into [`Stage`]s, so that
 //! the middle layers can be taken out, shown, and steered (paper, section 3.3).
 
-use super::edit::{Ages, CONDITION, DRAWN, Edit, EditHead};
-use super::layers::{Conv, Padding, Precision, TransposedConv, instance_norm};
+mod config;
+mod parts;
+
+use super::edit::{Ages, DRAWN, Edit, EditHead};
+use super::layers::{Conv, Padding, TransposedConv, instance_norm};
 use super::visitor::CODES;
-use serde::{Deserialize, Serialize};
+pub use config::{BlockKind, ConditionMode, GeneratorConfig, Head};
+pub use parts::{AGE_MAPS, Film, Join, ResidualBlock};
 use shared::decade;
-use tch::nn::{Init, Path};
+use tch::nn::Path;
 use tch::{Kind, Tensor};
-
-/// Everything that shapes a generator.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GeneratorConfig {
-    /// Side S of the picture in pixels, a multiple of 4 (of 8 with head `edit`).
-    pub size: i64,
-    /// Channels of the first layer; the paper's is 64.
-    pub width: i64,
-    /// Residual blocks: the paper has 6 at 128×128 and 9 at 256×256.
-    pub blocks: usize,
-    pub head: Head,
-    pub condition: ConditionMode,
-    /// The encoder's features are added to the decoder's of the same size, so that fine texture need not pass the narrow
-    /// middle (Ronneberger et al. 2015); the paper's generator has none.
-    #[serde(default)]
-    pub skips: bool,
-    #[serde(default)]
-    pub precision: Precision,
-}
-
-/// What the last layer draws.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Head {
-    /// A new picture (the paper's).
-    Rgb,
-    /// What to do to the picture: sharpness and background stay the camera's. The first convolution halves the picture, and
-    /// all that follows is half as large as the paper's.
-    Edit,
-}
-
-/// How the age vector enters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ConditionMode {
-    /// Joined to the encoder's features only (the paper's).
-    Join,
-    /// Joined as learned pictures, one set a decade, in place of constant planes, so that each place of the face ages its
-    /// own way; and a scale and shift a channel after each later norm (FiLM, Perez et al. 2018).
-    Film,
-}
 
 /// A place in the walk through the generator, from the first convolution to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,94 +64,25 @@ pub struct Generator {
     pub edit: Option<EditHead>,
 }
 
-impl GeneratorConfig {
-    /// Side of the features after the first convolution.
-    pub fn features(&self) -> i64 {
-        self.size / self.stem_stride()
-    }
-
-    fn stem_stride(&self) -> i64 {
-        if self.head == Head::Edit { 2 } else { 1 }
-    }
-
-    /// Entries of the condition that layers are told.
-    fn condition(&self) -> i64 {
-        if self.head == Head::Edit { CONDITION } else { decade::COUNT as i64 }
-    }
-}
-
-/// A norm-free 1×1 convolution with ReLU over features and age planes. Right after a concatenation, instance norm would
-/// subtract the constant planes again and the age would have no effect; written as the sum of two 1×1 convolutions, which
-/// is the same function and what tract can load.
-#[derive(Debug)]
-pub struct Join {
-    pub features: Conv,
-    /// `[4w, P, 1, 1]`: the columns of the joint convolution that meet the age planes; P is the condition's length, or as
-    /// many as `maps` has.
-    pub age: Tensor,
-    /// `[C, P · H · W]`: learned planes for each entry of the condition (condition `film`).
-    pub maps: Option<Tensor>,
-}
-
-/// Learned planes a decade.
-pub const AGE_MAPS: i64 = 8;
-
-/// conv 3×3, norm, ReLU, conv 3×3, norm, plus the input.
-#[derive(Debug)]
-pub struct ResidualBlock {
-    pub first: Conv,
-    pub second: Conv,
-    pub film: Option<Film>,
-}
-
-/// `y · (1 + scale(age)) + shift(age)`, a channel.
-#[derive(Debug)]
-pub struct Film {
-    /// `[condition, C]`
-    pub scale: Tensor,
-    /// `[condition, C]`
-    pub shift: Tensor,
-}
-
-impl Film {
-    fn new(path: Path, condition: i64, channels: i64) -> Self {
-        let init = Init::Randn { mean: 0.0, stdev: 0.1 };
-        let shape = [condition, channels];
-        Self { scale: path.var("scale", &shape, init), shift: path.var("shift", &shape, init) }
-    }
-
-    fn forward(&self, x: &Tensor, age: &Tensor) -> Tensor {
-        let planes = |table: &Tensor| age.matmul(table).unsqueeze(-1).unsqueeze(-1);
-        x * (planes(&self.scale) + 1.0) + planes(&self.shift)
-    }
-}
-
 impl Generator {
     pub fn new(path: &Path, config: GeneratorConfig) -> Self {
         let w = config.width;
         let precision = config.precision;
-        let film = |path: Path, channels| {
-            (config.condition == ConditionMode::Film).then(|| Film::new(path, config.condition(), channels))
-        };
         let conv = |name: &str, channels, kernel, stride, padding| {
             Conv::new(path / name, channels, kernel, stride, padding, precision)
         };
-        let block = |i: usize| {
-            let path = path / "block" / (i + 1);
-            let half = |name: &str| Conv::new(&path / name, (4 * w, 4 * w), 3, 1, Padding::Reflect(1), precision);
-            ResidualBlock { first: half("first"), second: half("second"), film: film(&path / "film", 4 * w) }
-        };
+        let block = |i: usize| ResidualBlock::new(&(path / "block" / (i + 1)), config);
         let head = match config.head {
             Head::Rgb => conv("head", (w, 3), 7, 1, Padding::Reflect(3)),
-            Head::Edit => conv("head", (w, DRAWN), 3, 1, Padding::Reflect(1)),
+            Head::Edit => conv("head", (w, DRAWN * config.patch() * config.patch()), 3, 1, Padding::Reflect(1)),
         };
         let edit = (config.head == Head::Edit).then(|| {
             head.quieten();
-            EditHead::new(&(path / "edit"), config.size, 4 * w, precision)
+            EditHead::new(&(path / "edit"), &config)
         });
         Self {
             config,
-            stem: conv("stem", (3, w), 7, config.stem_stride(), Padding::Reflect(3)),
+            stem: conv("stem", (3, w), 7, config.stem_stride, Padding::Reflect(3)),
             downs: [
                 conv("down1", (w, 2 * w), 3, 2, Padding::Zeros(1)),
                 conv("down2", (2 * w, 4 * w), 3, 2, Padding::Zeros(1)),
@@ -200,7 +93,7 @@ impl Generator {
                 TransposedConv::new(path / "up1", 4 * w, 2 * w, precision),
                 TransposedConv::new(path / "up2", 2 * w, w, precision),
             ],
-            up_films: [film(path / "up1" / "film", 2 * w), film(path / "up2" / "film", w)],
+            up_films: [Film::of(&(path / "up1"), config, 2 * w), Film::of(&(path / "up2"), config, w)],
             head,
             edit,
         }
@@ -311,7 +204,9 @@ impl Generator {
         let code = condition.narrow(1, 2 * decades, CODES);
         let moved = head.flow.forward(middle).to_kind(Kind::Float);
         let ages = Ages { target: &target, apparent: &apparent, code: &code };
-        let edit = head.edit(face, ages, Some((drawn, &moved)));
+        let patch = self.config.patch();
+        let (drawn, moved) = (drawn.pixel_shuffle(patch), moved.pixel_shuffle(patch));
+        let edit = head.edit(face, ages, Some((&drawn, &moved)));
         Output { aged: softly_clamped(&edit.apply(face)), edit: Some(edit) }
     }
 }
@@ -338,63 +233,19 @@ impl Carried {
     }
 }
 
-/// Spread of the age columns: larger than the features', since six planes stand against 4w feature channels.
-const AGE_SPREAD: f64 = 0.1;
-
-impl Join {
-    fn new(path: &Path, config: GeneratorConfig) -> Self {
-        let (channels, side, entries) = (4 * config.width, config.features() / 4, config.condition());
-        let maps = (config.condition == ConditionMode::Film)
-            .then(|| path.var("maps", &[entries, AGE_MAPS * side * side], Init::Randn { mean: 0.0, stdev: 1.0 }));
-        let planes = if maps.is_some() { AGE_MAPS } else { entries };
-        let age = path.var("age", &[channels, planes, 1, 1], Init::Randn { mean: 0.0, stdev: AGE_SPREAD });
-        Self { features: Self::features(path.clone(), channels, config.precision), age, maps }
-    }
-
-    fn features(path: Path, channels: i64, precision: Precision) -> Conv {
-        let mut conv = Conv::new(path, (channels, channels), 1, 1, Padding::Zeros(0), precision);
-        // Starts close to the identity, so that the features pass and the encoder learns from the first step.
-        tch::no_grad(|| {
-            let identity = Tensor::eye(channels, (Kind::Float, conv.weight.device()));
-            let start = &conv.weight + identity.view([channels, channels, 1, 1]);
-            conv.weight.copy_(&start);
-        });
-        conv
-    }
-
-    fn forward(&self, x: &Tensor, age: &Tensor) -> Tensor {
-        let planes = match &self.maps {
-            None => age.unsqueeze(-1).unsqueeze(-1),
-            Some(maps) => {
-                let [n, _, h, w] = x.size()[..] else { unreachable!("features are [N, C, H, W]") };
-                age.matmul(maps).view([n, AGE_MAPS, h, w])
-            }
-        };
-        let shift = planes.conv2d(&self.age, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1);
-        (self.features.forward(x).to_kind(Kind::Float) + shift).relu()
-    }
-}
-
-impl ResidualBlock {
-    fn forward(&self, x: &Tensor, age: &Tensor) -> Tensor {
-        let y = instance_norm(&self.first.forward(x)).relu();
-        let y = instance_norm(&self.second.forward(&y));
-        x + self.film.as_ref().map_or_else(|| y.shallow_clone(), |film| film.forward(&y, age))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::testing::{config, shapes};
     use tch::{Device, nn};
 
     fn generator(head: Head, condition: ConditionMode) -> Generator {
+        shaped(config(head, condition))
+    }
+
+    fn shaped(config: GeneratorConfig) -> Generator {
         tch::manual_seed(7);
-        let store = nn::VarStore::new(Device::Cpu);
-        let skips = condition == ConditionMode::Film;
-        let config =
-            GeneratorConfig { size: 32, width: 8, blocks: 3, head, condition, skips, precision: Precision::F32 };
-        Generator::new(&store.root(), config)
+        Generator::new(&nn::VarStore::new(Device::Cpu).root(), config)
     }
 
     fn decade(index: i64) -> Tensor {
@@ -425,15 +276,17 @@ mod tests {
 
     #[test]
     fn the_walk_can_be_cut_after_any_stage() {
-        let generator = generator(Head::Edit, ConditionMode::Film);
-        let face = Tensor::rand([2, 3, 32, 32], (Kind::Float, Device::Cpu));
         let age = Tensor::cat(&[decade(1), decade(4)], 0);
-        let whole = generator.forward(&face, &age).aged;
-        assert_eq!(whole.size(), [2, 3, 32, 32]);
-        for stage in generator.stages() {
-            let features = generator.features(&face, &age, stage);
-            let resumed = generator.resume(&features, &face, &age, stage).aged;
-            assert_eq!((&whole - resumed).abs().max().double_value(&[]), 0.0, "{}", stage.name());
+        for config in shapes() {
+            let generator = shaped(config);
+            let face = Tensor::rand([2, 3, config.size, config.size], (Kind::Float, Device::Cpu));
+            let whole = generator.forward(&face, &age).aged;
+            assert_eq!(whole.size(), face.size());
+            for stage in generator.stages() {
+                let features = generator.features(&face, &age, stage);
+                let resumed = generator.resume(&features, &face, &age, stage).aged;
+                assert_eq!((&whole - resumed).abs().max().double_value(&[]), 0.0, "{config:?} {}", stage.name());
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `trainer ablate`: what does each part of a recipe give? The recipe is trained, exported and judged once as it is and once a row
 //! with one thing left out or changed ([`rows`]), and all are timed by turns ([`clock`]); a page with tables and previews goes out
-//! ([`page`]). What is done already is
-//! left out, so that the same command goes on after an interruption.
+//! ([`page`]). What is done already is left out, so that the same command goes on after an interruption.
 
 mod clock;
 mod found;
